@@ -1,0 +1,1 @@
+"""Training in NumPy: networks, optimizers, initial weights, regularization. See README.md in this folder."""

@@ -1,0 +1,1 @@
+"""What to try, what happened, what it means. See README.md in this folder."""
