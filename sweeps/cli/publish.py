@@ -1,0 +1,48 @@
+"""Commands that show a sweep to people: `sweep report`, `sync`, `ui`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from sweeps.cli import BEHIND, OK
+from sweeps.storage import StorageError, executions, find, open_storage
+
+
+def report(options: argparse.Namespace) -> int:
+    """Write the comparison report of the named executions, from MLflow alone."""
+    path = make_report(open_storage(options.storage), options.names)
+    print(f"report:  {path}")
+    return OK
+
+
+def make_report(storage: Path, names: list[str]) -> Path:
+    """Read the executions from MLflow and write their report below the storage folder; returns the page's path."""
+    from sweeps.report import write_report
+    from sweeps.tracking import read_execution, tracking_uri
+
+    records = read_execution(tracking_uri(storage), names)
+    return write_report(records, storage / records[0].name / "report")
+
+
+def sync(options: argparse.Namespace) -> int:
+    """Bring MLflow up to date from the journal, and count what was written."""
+    from sweeps.tracking import project, tracking_uri
+
+    storage = open_storage(options.storage, create=False)
+    folder = find(storage, options.name)
+    counts = project(folder.journal, tracking_uri(storage), storage)
+    print(f"{folder.execution}: {counts}")
+    return OK if counts.complete else BEHIND
+
+
+def ui(options: argparse.Namespace) -> int:
+    """Serve the MLflow UI on loopback until Ctrl-C, opened where the execution's trials stand side by side."""
+    from cluster.tracking_server import serve
+
+    storage = open_storage(options.storage, create=False)
+    stored = [each for each in executions(storage) if each.journal.exists()]
+    if not stored:
+        raise StorageError(f"{storage}: no stored executions yet; `sweep run` makes the first")
+    folder = find(storage, options.name) if options.name else max(stored, key=lambda each: each.journal.stat().st_mtime)
+    return serve(storage, folder.execution, port=options.port, browser=not options.no_browser)

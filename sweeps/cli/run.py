@@ -1,0 +1,175 @@
+"""`sweep run` and `sweep resume`: from a definition to trained trials, MLflow and a report."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from cluster.connect import limit_threads
+from sweeps.cli import OK
+from sweeps.cli.train import Prepared, train
+from sweeps.journal import Journal
+from sweeps.storage import ExecutionFolder, StorageError, executions, find, hold, next_execution, open_storage
+
+if TYPE_CHECKING:
+    from model.datasets import Dataset, Split
+    from sweeps.definition import Definition
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run a definition: continue its last execution if that is unfinished and unchanged, else begin the next."""
+    begun = time.monotonic()
+    limit_threads()  # before anything imports NumPy
+    from sweeps.definition import load_definition
+
+    definition = load_definition(options.definition, overrides(options))
+    loaded = load_data(definition)
+    storage = open_storage(options.storage)
+    with hold(storage, definition.name):
+        last = executions(storage, definition.name)[-1:]
+        unfinished = _unfinished(last[0]) if last else None
+        if unfinished is not None and unfinished["definition"] == definition.canonical():
+            print(f"{last[0].execution} is unfinished and its definition unchanged: continuing it")
+            return _continue(options, last[0], definition, unfinished, loaded, begun)
+        if unfinished is not None:
+            print(f"{last[0].execution} is unfinished, but its definition has changed: beginning the next")
+        folder = next_execution(storage, definition.name)
+        seed = definition.search.seed if definition.search.seed is not None else secrets.randbelow(2**31)
+        prepared = _prepare(options, folder, definition, seed, loaded)
+        folder.path.mkdir()
+        journal = Journal.create(folder.journal)
+        journal.append("opened", _opening(prepared), durable=True)
+        return train(options, prepared, journal, begun)
+
+
+def resume(options: argparse.Namespace) -> int:
+    """Continue an execution from its journal alone; a finished one is left as it is, unless its budget is extended."""
+    begun = time.monotonic()
+    limit_threads()
+    from sweeps.definition import parse_definition
+
+    storage = open_storage(options.storage, create=False)
+    folder = find(storage, options.name)
+    with hold(storage, folder.name):
+        journal = Journal.open(folder.journal)
+        opened = next(iter(journal.events(kinds=("opened",)))).body
+        extra = _extended(journal) + (options.extend or 0)
+        closed = _closed(journal)
+        journal.close()
+        if closed not in (None, "interrupted") and not options.extend:
+            print(f"{folder.execution} is finished ({closed}); `sweep resume {folder.execution} --extend N` adds points")
+            return OK
+        definition = parse_definition(opened["text"], opened["origin"], [tuple(pair) for pair in opened["overrides"]])
+        if extra and definition.search.trials is None:
+            raise StorageError(f"{folder.execution}: a whole grid has no budget to extend")
+        if extra:
+            definition = replace(definition, search=replace(definition.search, trials=(definition.search.trials or 0) + extra))
+        loaded = load_data(definition)
+        if loaded[0].digest != opened["data"]["digest"]:
+            raise StorageError(f"{folder.execution}: the data have changed since (digest {loaded[0].digest[:12]}, was {opened['data']['digest'][:12]})")
+        return _continue(options, folder, definition, opened, loaded, begun, extend=options.extend or 0)
+
+
+def _continue(
+    options: argparse.Namespace,
+    folder: ExecutionFolder,
+    definition: Definition,
+    opened: dict[str, Any],
+    loaded: tuple[Dataset, Split],
+    begun: float,
+    extend: int = 0,
+) -> int:
+    prepared = _prepare(options, folder, definition, int(opened["seed"]), loaded)
+    from sweeps.environment import describe_environment
+
+    journal = Journal.open(folder.journal)
+    body = {"environment": describe_environment(), "slots": prepared.slots, "planned": _planned(prepared), "extend": extend}
+    journal.append("resumed", body, durable=True)
+    return train(options, prepared, journal, begun)
+
+
+def _prepare(options: argparse.Namespace, folder: ExecutionFolder, definition: Definition, seed: int, loaded: tuple[Dataset, Split]) -> Prepared:
+    from sweeps.strategies import make_strategy
+
+    slots = options.workers or os.cpu_count() or 1
+    strategy = make_strategy(definition.search, definition.space, seed)
+    return Prepared(folder, definition, *loaded, strategy, slots, seed)
+
+
+def load_data(definition: Definition) -> tuple[Dataset, Split]:
+    """The data of a definition; raises DataError before anything is created."""
+    from model.datasets import load, split
+
+    data = definition.data
+    dataset = load(data.name, path=data.path, target=data.target)
+    parts = split(
+        dataset, seed=data.split_seed, validation=data.validation, test=data.test, scaling=data.scaling, limit=data.limit
+    )
+    return dataset, parts
+
+
+def _opening(prepared: Prepared) -> dict[str, Any]:
+    from sweeps.environment import describe_environment
+
+    definition, parts = prepared.definition, prepared.split
+    return {
+        "execution": prepared.folder.execution,
+        "definition": definition.canonical(),
+        "text": definition.text,
+        "origin": definition.origin,
+        "overrides": [list(pair) for pair in definition.overrides],
+        "objective": definition.search.objective,
+        "direction": definition.search.direction,
+        "seed": prepared.seed,
+        "slots": prepared.slots,
+        "planned": _planned(prepared),
+        "data": {
+            "name": prepared.dataset.name,
+            "digest": prepared.dataset.digest,
+            "task": prepared.dataset.task,
+            "classes": list(prepared.dataset.classes),
+            "train": len(parts.train),
+            "validation": len(parts.validation),
+            "test": len(parts.test),
+        },
+        "environment": describe_environment(),
+    }
+
+
+def _planned(prepared: Prepared) -> int | None:
+    """How many trials the execution will train in all, where its strategy knows."""
+    points = prepared.strategy.planned
+    return None if points is None else points * prepared.definition.search.replicates
+
+
+def overrides(options: argparse.Namespace) -> list[tuple[str, str]]:
+    """`--set` first, then the options that have a name of their own."""
+    named = [("search.trials", options.trials), ("search.seed", options.seed)]
+    return [*options.set, *((key, str(value)) for key, value in named if value is not None)]
+
+
+def _unfinished(folder: ExecutionFolder) -> dict[str, Any] | None:
+    """The `opened` event of an execution that has not come to its end, else None."""
+    if not folder.journal.exists():
+        return None  # killed between making the folder and the journal's first event
+    journal = Journal.open(folder.journal, read_only=True)
+    try:
+        opened = next(iter(journal.events(kinds=("opened",)))).body
+        return opened if _closed(journal) in (None, "interrupted") else None
+    finally:
+        journal.close()
+
+
+def _closed(journal: Journal) -> str | None:
+    """Why the last process ended the execution; None when it did not get that far."""
+    last = [event for event in journal.events(kinds=("opened", "resumed", "closed"))][-1]
+    return str(last.body["why"]) if last.kind == "closed" else None
+
+
+def _extended(journal: Journal) -> int:
+    """Points that earlier resumptions have added to the budget."""
+    return sum(int(event.body["extend"]) for event in journal.events(kinds=("resumed",)))

@@ -1,0 +1,79 @@
+"""The words and tables that commands print about an execution."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sweeps.live import describe_point, duration
+from sweeps.status import Status
+from sweeps.storage import DEFAULT, ExecutionFolder
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sweeps.cli.train import Clock
+
+SHOWN = 5
+
+
+def print_end(console: Console, status: Status, folder: ExecutionFolder, *, report: Path | None, behind: bool, clock: Clock) -> None:
+    """What a sweep came to: best points, failures, where the report is, and the one command that comes next."""
+    option = "" if folder.storage == Path(DEFAULT).absolute() else f" --storage {_relative(folder.storage)}"
+    name = folder.execution
+    print_counts(console, status)
+    print_best(console, status)
+    console.print(f"\ntime:    {clock}", highlight=False)
+    if status.closed == "interrupted":
+        console.print(f"resume:  sweep resume {name}{option}", highlight=False, soft_wrap=True)
+        return
+    if report is not None:
+        console.print(f"report:  {_relative(report)}", highlight=False, soft_wrap=True)
+    if behind:
+        console.print(f"MLflow is behind the journal; when it answers again: sweep sync {name}{option}", highlight=False, soft_wrap=True)
+    else:
+        console.print(f"compare: sweep ui {name}{option}", highlight=False, soft_wrap=True)
+
+
+def print_counts(console: Console, status: Status) -> None:
+    """One line: how many trials ended, and how."""
+    counts = status.counts()
+    parts = [f"{count} {name.replace('_', ' ')}" for name, count in sorted(counts.items())]
+    if status.skipped:
+        parts.append(f"{status.skipped} skipped as the same training")
+    console.print(f"{status.execution}: {status.state}; trials: {', '.join(parts) or 'none yet'}", highlight=False, soft_wrap=True)
+
+
+def print_best(console: Console, status: Status, n: int = SHOWN) -> None:
+    """The best trials in a table, with the diagnoses of those that ended without a value."""
+    from rich.table import Table
+    from rich.text import Text
+
+    best = status.best(n)
+    if best:
+        table = Table(title=f"best by {status.objective} (one training each; the best of many is a lucky one)", title_justify="left", box=None)
+        for heading in ("trial", status.objective, "epochs", "time"):
+            table.add_column(heading, justify="right")
+        table.add_column("point")
+        for trial in best:
+            row = (f"#{trial.order}", f"{trial.value:.5g}", str(trial.epoch), f"{trial.seconds:.2f} s")
+            table.add_row(*row, Text(describe_point(trial.point, 200)))
+        console.print(table)
+    failures = status.failures()
+    for trial in failures[:n]:
+        what = trial.findings[0]["summary"] if trial.findings else (trial.error or "").strip().splitlines()[-1:] or ""
+        console.print(Text(f"#{trial.order} {trial.status}: {what}  ({describe_point(trial.point)})"), soft_wrap=True)
+    if len(failures) > n:
+        console.print(f"… and {len(failures) - n} more without a value")
+
+
+def time_left(seconds: float | None) -> str:
+    """The forecast in words."""
+    return "unknown" if seconds is None else duration(seconds)
+
+
+def _relative(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

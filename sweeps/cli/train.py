@@ -1,0 +1,149 @@
+"""What `sweep run` and `sweep resume` share: train what is left, follow it into MLflow, write the report, say what came out."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sweeps.cli import BEHIND, INTERRUPTED, OK, TRIALS_FAILED
+from sweeps.journal import Journal
+from sweeps.storage import ExecutionFolder
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from model.datasets import Dataset, Split
+    from sweeps.definition import Definition
+    from sweeps.strategies import Strategy
+
+TRACKER_SECONDS = 60.0  # how long the end of a sweep waits for an MLflow that does not answer
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that is known before Ray starts."""
+
+    folder: ExecutionFolder
+    definition: Definition
+    dataset: Dataset
+    split: Split
+    strategy: Strategy
+    slots: int
+    seed: int
+    plugins_digest: str = ""
+
+
+@dataclass
+class Clock:
+    """Seconds that each part of the command took."""
+
+    begun: float
+    parts: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.parts[name] = self.parts.get(name, 0.0) + time.monotonic() - start
+
+    def __str__(self) -> str:
+        whole = time.monotonic() - self.begun
+        return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.parts.items()) + f"; {whole:.1f} s in all"
+
+
+def train(options: argparse.Namespace, prepared: Prepared, journal: Journal, begun: float) -> int:
+    """Run the execution to its end and return the command's exit code."""
+    from rich.console import Console
+
+    from sweeps.cli.summary import print_end
+    from sweeps.status import read_status
+
+    console, clock, folder = Console(), Clock(begun), prepared.folder
+    tracker = None if options.no_tracking else Tracker.start(folder)
+    why = _run_trials(options, prepared, journal, console, clock)
+    journal.append("closed", {"why": why, "seconds": time.monotonic() - begun}, durable=True)
+    behind = False
+    if tracker is not None:
+        with clock.part("MLflow"):
+            behind = not tracker.finish()
+    status = read_status(journal)
+    journal.close()
+    report: Path | None = None
+    if why != "interrupted" and not (options.no_tracking or options.no_report or behind):
+        from sweeps.cli.publish import make_report
+
+        with clock.part("report"):
+            report = make_report(folder.storage, [folder.execution])
+    print_end(console, status, folder, report=report, behind=behind, clock=clock)
+    if why == "interrupted":
+        return INTERRUPTED
+    counts = status.counts()
+    if any(counts.get(each) for each in ("failed", "out_of_memory", "lost")):
+        return TRIALS_FAILED
+    return BEHIND if behind else OK
+
+
+def _run_trials(options: argparse.Namespace, prepared: Prepared, journal: Journal, console: Console, clock: Clock) -> str:
+    from sweeps.execution import Execution
+    from sweeps.live import live_view
+
+    execution = Execution(
+        journal,
+        prepared.definition,
+        prepared.strategy,
+        slots=prepared.slots,
+        data_digest=prepared.dataset.digest,
+        plugins_digest=prepared.plugins_digest,
+    )
+    execution.replay()
+    phase = ["starting Ray"]
+    clock.parts["start"] = time.monotonic() - clock.begun
+    with live_view(journal, phase, console, quiet=options.quiet):
+        with clock.part("start"):
+            from cluster.connect import connect
+
+            connecting = connect(options.cluster, slots=prepared.slots)
+            connection = connecting.__enter__()
+        try:
+            from sweeps.runner import run_execution
+
+            phase.append("starting the first trials")
+            with clock.part("trials"):
+                return run_execution(execution, prepared.split, connection, slots=prepared.slots, saved=prepared.folder.saved)
+        finally:
+            connecting.__exit__(None, None, None)
+
+
+class Tracker:
+    """The process that copies the journal into MLflow while trials run; it outlives neither its work nor this process."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    @classmethod
+    def start(cls, folder: ExecutionFolder) -> Tracker:
+        """Start following a journal. A session of its own keeps the terminal's Ctrl-C away from it."""
+        code = "import sys; from sweeps.tracking import follow; sys.exit(follow(*sys.argv[1:]))"
+        command = [sys.executable, "-P", "-c", code, str(folder.journal), str(folder.storage)]
+        log = (folder.path / "tracker.log").open("ab")
+        with log:
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True)
+        return cls(process)
+
+    def finish(self, seconds: float = TRACKER_SECONDS) -> bool:
+        """Wait until MLflow holds what the journal holds; `False` when it does not within `seconds`."""
+        try:
+            return self._process.wait(seconds) == 0
+        except subprocess.TimeoutExpired:
+            self._process.terminate()
+            self._process.wait()
+            return False

@@ -1,0 +1,125 @@
+"""Between Ray Tune and an execution: a searcher that hands out jobs and a callback that brings results back.
+
+Tune copies (pickles) its searcher and callbacks when it is constructed, so neither holds anything alive: both find the running
+execution by name in this process.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.search import Searcher
+
+from sweeps.execution import Execution
+
+_LIVE: dict[str, Live] = {}
+
+
+@dataclass
+class Live:
+    """What belongs to this process alone."""
+
+    execution: Execution
+    slots: int
+    ahead: int  # jobs handed to Tune before a slot is free; without any it would end the process of each trial that ends
+
+
+def register(name: str, live: Live) -> None:
+    """Make an execution known under a name for as long as it runs here."""
+    _LIVE[name] = live
+
+
+def forget(name: str) -> None:
+    """Drop a name."""
+    _LIVE.pop(name, None)
+
+
+class Jobs(Searcher):
+    """Hands Tune the execution's next job. What a trial's result means is none of its business."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(metric="payload", mode="min")
+        self._name = name
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        live = _LIVE[self._name]
+        execution = live.execution
+        if execution.finished:
+            return str(Searcher.FINISHED)
+        if len(execution.running) >= live.slots + live.ahead:
+            return None
+        job = execution.take()
+        if job is None and not execution.running:
+            # Tune sleeps for a whole second when nothing runs and nothing is suggested: find out now.
+            execution.prepare()
+            job = execution.take()
+            if job is None and execution.finished:
+                return str(Searcher.FINISHED)
+        if job is None:
+            return None
+        return {
+            "key": job.key,
+            "attempt": job.attempt,
+            "specification": job.specification.to_json(),
+            "continues": job.continues,
+        }
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Nothing: results come by the callback, once."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the journal is this searcher's only state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: see `save`."""
+
+
+class Results(tune.Callback):
+    """Brings to the execution what Tune hears from trials."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def on_trial_start(self, iteration: int, trials: Sequence[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        _LIVE[self._name].execution.started(trial.config["key"], trial.config["attempt"])
+
+    def on_trial_result(
+        self, iteration: int, trials: Sequence[TuneTrial], trial: TuneTrial, result: dict[str, Any], **info: Any
+    ) -> None:
+        execution = _LIVE[self._name].execution
+        key, attempt = trial.config["key"], trial.config["attempt"]
+        payload = json.loads(result["payload"])
+        where = {"node": str(result.get("hostname", "")), "address": str(result.get("node_ip", "")), "pid": result.get("pid")}
+        execution.reported(key, attempt, payload["records"], end=payload.get("end"), where=where)
+        if payload.get("put_down"):
+            execution.interrupted(key, attempt)
+
+    def on_trial_error(self, iteration: int, trials: Sequence[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        execution = _LIVE[self._name].execution
+        key, attempt = trial.config["key"], trial.config["attempt"]
+        error = trial.get_error()
+        why = " ".join(str(error or "the process ended").split())[:500]
+        if isinstance(error, ray.exceptions.OutOfMemoryError):
+            execution.reported(key, attempt, [], end={"status": "out_of_memory", "error": why, "seconds": 0.0, "epochs": 0})
+        else:
+            execution.lost(key, attempt, why)
+
+
+class Finished(tune.Stopper):
+    """Ends Tune's loop after an interruption, when the last running trial was put down."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        live = _LIVE.get(self._name)
+        return live is not None and live.execution.stopping and live.execution.finished

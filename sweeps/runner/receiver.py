@@ -1,0 +1,63 @@
+"""Saved trainings come home: an actor on the driver's node that writes them, journals them and only then says so.
+
+A training is worth keeping when the process or the node that made it is gone, so it never lies in an object that this process
+owns, nor on a disk of its node.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from sweeps.journal import Event, Journal
+from sweeps.storage import write_whole
+
+
+@ray.remote(num_cpus=0)
+class Receiver:
+    """Keeps the last saved training of each running trial in `folder`."""
+
+    def __init__(self, journal: str, folder: str) -> None:
+        self._journal = Journal.open(Path(journal))
+        self._folder = Path(folder)
+        self._stopping = False
+
+    def stop(self) -> None:
+        """From now on running trials are saved and put down."""
+        self._stopping = True
+
+    def is_stopping(self) -> bool:
+        """Whether a running trial should be saved and put down."""
+        return self._stopping
+
+    def keep(self, key: str, attempt: int, epoch: int, records: list[dict[str, Any]], saved: bytes) -> bool:
+        """Keep a training saved after `epoch`; `False` when a later attempt has begun and this one's word no longer counts.
+
+        Its epochs are journalled with it, so that a training never continues from an epoch the journal has not seen.
+        """
+        begun = [e.attempt or 0 for e in self._journal.events(kinds=("started",)) if e.trial == key]
+        if max(begun, default=attempt) > attempt:
+            return False
+        file = self._folder / f"{key}.npz"
+        write_whole(file, saved)
+        note = {"file": file.name, "sha256": hashlib.sha256(saved).hexdigest(), "bytes": len(saved)}
+        epochs = [Event("epoch", record, key, attempt, record["epoch"]) for record in records]
+        self._journal.append_all([*epochs, Event("saved", note, key, attempt, epoch)], durable=True)
+        return True
+
+    def resume(self, key: str) -> tuple[bytes | None, list[dict[str, Any]]]:
+        """The last whole saved training of a trial and its epoch records up to there; `None` when there is none."""
+        notes = [event for event in self._journal.events(kinds=("saved",)) if event.trial == key]
+        file = self._folder / f"{key}.npz"
+        if not notes or not file.is_file():
+            return None, []
+        saved = file.read_bytes()
+        matching = [note for note in notes if note.body["sha256"] == hashlib.sha256(saved).hexdigest()]
+        if not matching:
+            return None, []  # written but not journalled before the kill, or damaged: begin again rather than guess
+        last = matching[-1].epoch or 0
+        records = [e.body for e in self._journal.events(kinds=("epoch",)) if e.trial == key and (e.epoch or 0) <= last]
+        return saved, records

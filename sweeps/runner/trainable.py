@@ -1,0 +1,108 @@
+"""What runs inside a worker process: one Ray Tune trainable that trains one trial after another."""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+import ray
+from ray import tune
+
+from model.datasets import Split
+from model.diagnosis import diagnose
+from model.specification import Specification
+from model.training import EpochRecord, Training
+
+STEP_SECONDS = 0.25  # one result of Tune carries the epochs of this long: a result an epoch would double the cost of short trials
+SAVE_SECONDS = 10.0  # how much training a lost process may cost
+
+
+class Trial(tune.Trainable):
+    """Trains what its configuration says and yields batches of epoch records.
+
+    Configuration: `key`, `attempt`, `specification` (JSON), `continues` (an earlier attempt may have left a saved training).
+    Each result holds one value of ours, `payload`, JSON bytes: `records`, and when the attempt is over `end` or `put_down`.
+    A training that raises is a result, not an error: the process stays and takes the next trial. Only the loss of the process
+    itself reaches Tune as an error, so the two can never be confused.
+    """
+
+    def setup(self, config: dict[str, Any], data: Split, receiver: Any) -> None:
+        """Called once a process; `data` is read in place from the object store."""
+        self._data = data
+        self._receiver = receiver
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take the next trial in the same process."""
+        self._begin(new_config)
+        return True
+
+    def _begin(self, config: Mapping[str, Any]) -> None:
+        self._key, self._attempt = str(config["key"]), int(config["attempt"])
+        self._config = config
+        self._training: Training | None = None
+        self._records: list[dict[str, Any]] = []
+        self._seconds = 0.0
+        self._saved_at = 0.0
+
+    def step(self) -> dict[str, Any]:
+        """Train for about STEP_SECONDS, or to the end."""
+        begun, first_new = time.monotonic(), len(self._records)
+        payload: dict[str, Any] = {}
+        try:
+            over = self._train_until(begun + STEP_SECONDS)
+            self._seconds += time.monotonic() - begun
+            if over:
+                payload["end"] = self._end()
+            elif self._save_or_put_down():
+                payload["put_down"] = True
+        except MemoryError:
+            payload["end"] = {"status": "out_of_memory", "error": traceback.format_exc()}
+        except Exception:  # whatever a trial or a user's plugin raises is that trial's result; the sweep goes on
+            payload["end"] = {"status": "failed", "error": traceback.format_exc()}
+        if "end" in payload:
+            payload["end"] |= {"seconds": self._seconds, "epochs": max(0, len(self._records) - 1)}
+            self._training = None
+        payload["records"] = self._records[first_new:]
+        encoded = json.dumps(payload, allow_nan=False, separators=(",", ":")).encode()
+        return {"payload": encoded, "done": "end" in payload or "put_down" in payload}
+
+    def _train_until(self, deadline: float) -> bool:
+        """Train epoch by epoch; `True` when the training is over."""
+        if self._training is None:
+            self._training = self._start()
+        for record in self._training:
+            self._records.append(record.to_dict())
+            if time.monotonic() >= deadline:
+                return False
+        return True
+
+    def _start(self) -> Training:
+        specification = Specification.from_json(self._config["specification"])
+        if self._config["continues"]:
+            saved, self._records = ray.get(self._receiver.resume.remote(self._key))
+            if saved is not None:
+                return Training.restore(saved, specification, self._data)
+            self._records = []
+        return Training(specification, self._data)
+
+    def _end(self) -> dict[str, Any]:
+        diverged = self._training is not None and self._training.diverged
+        records = [EpochRecord.from_dict(record) for record in self._records]
+        findings = diagnose(records, Specification.from_json(self._config["specification"]))
+        return {
+            "status": "diverged" if diverged else "finished",
+            "findings": [{"name": f.name, "epoch": f.epoch, "summary": f.summary, "advice": f.advice} for f in findings],
+        }
+
+    def _save_or_put_down(self) -> bool:
+        """Ask the driver whether to go on; leave a saved training there when it is due. `True` when the attempt is put down."""
+        put_down = bool(ray.get(self._receiver.is_stopping.remote()))
+        if self._training is not None and (put_down or self._seconds - self._saved_at >= SAVE_SECONDS):
+            epoch = int(self._records[-1]["epoch"])
+            ray.get(self._receiver.keep.remote(self._key, self._attempt, epoch, self._records, self._training.save()))
+            self._saved_at = self._seconds
+        return put_down

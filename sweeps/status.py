@@ -1,0 +1,167 @@
+"""How an execution stands, read from its journal: the same fold for the live view, `sweep status`, `sweep results` and its JSON."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sweeps.journal import Event, Journal
+
+GOOD = ("finished", "stopped")  # ends that have a value
+
+
+@dataclass
+class TrialStatus:
+    """One trial: what it trains, how far it is, how it ended. `status` is waiting, running, or how it ended."""
+
+    key: str
+    order: int
+    replicate: int
+    point: dict[str, Any]
+    status: str = "waiting"
+    attempts: int = 0
+    epoch: int = 0
+    value: float | None = None
+    seconds: float = 0.0
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    error: str | None = None
+    node: str | None = None
+
+
+@dataclass
+class Status:
+    """The state of an execution after the events folded so far. Times in seconds since 1970."""
+
+    execution: str = ""
+    definition: dict[str, Any] = field(default_factory=dict)
+    objective: str = ""
+    direction: str = "minimize"
+    planned: int | None = None  # trials in all, where that is known beforehand
+    slots: int = 1
+    data: dict[str, Any] = field(default_factory=dict)
+    trials: dict[str, TrialStatus] = field(default_factory=dict)
+    ended: list[str] = field(default_factory=list)  # keys in the order of their ends
+    skipped: int = 0
+    closed: str | None = None
+    opened_at: float = 0.0
+    first_start: float | None = None
+    last_at: float = 0.0
+    sequence: int = 0
+    _paused: float = 0.0  # seconds between a process's last word and the next one's first
+
+    def update(self, events: Iterable[Event]) -> None:
+        """Fold further events, in order."""
+        for event in events:
+            getattr(self, f"_on_{event.kind}", _ignore)(event)
+            self.sequence = event.sequence
+            self.last_at = max(self.last_at, event.at)
+
+    def _on_opened(self, event: Event) -> None:
+        body = event.body
+        self.execution, self.definition, self.data = body["execution"], body["definition"], body["data"]
+        self.objective, self.direction = body["objective"], body["direction"]
+        self.planned, self.slots, self.opened_at = body["planned"], body["slots"], event.at
+
+    def _on_resumed(self, event: Event) -> None:
+        self.slots, self.closed = event.body["slots"], None
+        self.planned = event.body.get("planned", self.planned)
+        self._paused += max(0.0, event.at - self.last_at)
+        for trial in self.trials.values():
+            if trial.status == "running":
+                trial.status = "waiting"
+
+    def _on_proposed(self, event: Event) -> None:
+        for trial in event.body["trials"]:
+            order = event.body["number"]
+            self.trials[trial["key"]] = TrialStatus(trial["key"], order, trial["replicate"], event.body["point"])
+
+    def _on_skipped(self, event: Event) -> None:
+        self.skipped += 1
+
+    def _on_started(self, event: Event) -> None:
+        trial = self._trial(event)
+        trial.status, trial.attempts = "running", event.attempt or 1
+        if self.first_start is None:
+            self.first_start = event.at
+
+    def _on_epoch(self, event: Event) -> None:
+        trial = self._trial(event)
+        trial.epoch = max(trial.epoch, event.epoch or 0)
+        value = event.body["metrics"].get(self.objective)
+        if isinstance(value, int | float) and math.isfinite(value) and trial.epoch > 0:
+            trial.value = float(value)
+
+    def _on_lost(self, event: Event) -> None:
+        self._trial(event).status = "waiting"
+
+    def _on_ended(self, event: Event) -> None:
+        trial, body = self._trial(event), event.body
+        trial.status, trial.value, trial.seconds = body["status"], body["value"], body["seconds"]
+        trial.findings, trial.error, trial.node = body["findings"], body["error"], body.get("node")
+        self.ended.append(trial.key)
+
+    def _on_closed(self, event: Event) -> None:
+        self.closed = event.body["why"]
+
+    def _trial(self, event: Event) -> TrialStatus:
+        return self.trials[str(event.trial)]
+
+    # --- what people ask ---------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """finished, interrupted, or running; a journal whose process was killed says running until someone looks at its lock."""
+        if self.closed is None:
+            return "running"
+        return "interrupted" if self.closed == "interrupted" else "finished"
+
+    def counts(self) -> dict[str, int]:
+        """Trials by status."""
+        return dict(Counter(trial.status for trial in self.trials.values()))
+
+    def best(self, n: int = 1) -> list[TrialStatus]:
+        """The n trials with the best value, best first; a diverged or failed trial is never among them."""
+        sign = 1.0 if self.direction == "minimize" else -1.0
+        valued = [(t.value, t) for t in self.trials.values() if t.status in GOOD and t.value is not None]
+        return [trial for _, trial in sorted(valued, key=lambda pair: (sign * pair[0], pair[1].order, pair[1].replicate))[:n]]
+
+    def failures(self) -> list[TrialStatus]:
+        """Trials that ended without a value, latest first."""
+        return [self.trials[key] for key in reversed(self.ended) if self.trials[key].status not in GOOD]
+
+    def left(self, now: float) -> float | None:
+        """Seconds until the planned trials have ended, at the pace so far; None while nothing has ended."""
+        if self.planned is None or not self.ended or self.first_start is None or self.closed is not None:
+            return None
+        elapsed = max(0.0, now - self.first_start - self._paused)
+        return elapsed / len(self.ended) * max(0, self.planned - len(self.ended))
+
+    def to_dict(self, now: float) -> dict[str, Any]:
+        """The status as JSON: what `sweep status --json` prints."""
+        return {
+            "execution": self.execution,
+            "state": self.state,
+            "closed": self.closed,
+            "planned": self.planned,
+            "counts": self.counts(),
+            "skipped": self.skipped,
+            "objective": self.objective,
+            "direction": self.direction,
+            "seconds_left": self.left(now),
+            "best": [asdict(trial) for trial in self.best(3)],
+            "failures": [asdict(trial) for trial in self.failures()],
+        }
+
+
+def read_status(journal: Journal) -> Status:
+    """The status of everything the journal holds now."""
+    status = Status()
+    status.update(journal.events(kinds=("opened", "resumed", "proposed", "skipped", "started", "epoch", "lost", "ended", "closed")))
+    return status
+
+
+def _ignore(event: Event) -> None:
+    """Events that change nothing a person asks about."""
