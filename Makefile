@@ -6,7 +6,7 @@ VENV ?= .venv
 PYTHON ?= python3
 
 # Given by hand, PYTHON is taken as it is; otherwise the first of these that is 3.11 or newer.
-interpreters := $(if $(filter file,$(origin PYTHON)),python3 python3.13 python3.12 python3.11,$(PYTHON))
+interpreters := $(if $(filter file,$(origin PYTHON)),python3 python3.14 python3.13 python3.12 python3.11,$(PYTHON))
 data_options := $(if $(STORAGE),--storage "$(STORAGE)")
 run_options := $(if $(TRIALS),--trials "$(TRIALS)") $(if $(WORKERS),--workers "$(WORKERS)") \
 	$(if $(CLUSTER),--cluster "$(CLUSTER)") $(data_options)
