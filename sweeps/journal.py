@@ -45,10 +45,12 @@ create table if not exists events (
     body     text not null
 );
 create unique index if not exists one_record_per_epoch on events (trial, epoch) where kind = 'epoch';
+create index if not exists milestones on events (sequence) where kind != 'epoch';
 create unique index if not exists one_end_per_trial on events (trial) where kind = 'ended';
 create unique index if not exists one_start_per_attempt on events (trial, attempt) where kind = 'started';
 """
 _INSERT = "insert into events (at, kind, trial, attempt, epoch, body) values (?, ?, ?, ?, ?, ?)"
+_COLUMNS = "kind, body, trial, attempt, epoch, sequence, at"
 _BUSY_SECONDS = 30.0
 
 
@@ -146,11 +148,23 @@ class Journal:
         """Events with a sequence number above `after`, in order: one consistent snapshot, read at once."""
         chosen = tuple(KINDS if kinds is None else kinds)
         marks = ", ".join("?" * len(chosen))
-        columns = "kind, body, trial, attempt, epoch, sequence, at"
-        query = f"select {columns} from events where sequence > ? and kind in ({marks}) order by sequence"
+        # Epochs are nearly all of a journal: whoever does not ask for them should not read past them.
+        events = "events" if "epoch" in chosen else "events indexed by milestones"
+        no_epochs = "" if "epoch" in chosen else "and kind != 'epoch'"
+        query = f"select {_COLUMNS} from {events} where sequence > ? {no_epochs} and kind in ({marks}) order by sequence"
+        yield from self._read(query, (after, *chosen))
+
+    def latest_epochs(self) -> Iterator[Event]:
+        """The last recorded epoch of each trial that has begun and not ended."""
+        begun = "select trial from events indexed by milestones where kind != 'epoch' and kind = 'started'"
+        ended = "select trial from events indexed by one_end_per_trial where kind = 'ended'"
+        last = f"select trial, max(epoch) from events where kind = 'epoch' and trial in ({begun} except {ended}) group by trial"
+        yield from self._read(f"select {_COLUMNS} from events where kind = 'epoch' and (trial, epoch) in ({last})", ())
+
+    def _read(self, query: str, values: tuple[Any, ...]) -> Iterator[Event]:
         try:
             with self._lock:
-                rows = self._connection.execute(query, (after, *chosen)).fetchall()
+                rows = self._connection.execute(query, values).fetchall()
         except sqlite3.DatabaseError as error:
             raise JournalError(f"{self.path}: damaged ({error}); copy it away before anything else") from error
         for kind, body, *rest in rows:

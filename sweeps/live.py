@@ -45,7 +45,7 @@ def _on_terminal(journal: Journal, status: Status, phase: list[str], console: Co
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
             last = over.is_set()
-            status.update(journal.events(status.sequence))
+            status.catch_up(journal)
             live.update(render(status, phase[-1], time.time()), refresh=True)
             if last:
                 return
@@ -56,7 +56,7 @@ def _as_lines(journal: Journal, status: Status, phase: list[str], console: Conso
     said = ""
     while True:
         last = over.is_set()
-        status.update(journal.events(status.sequence))
+        status.catch_up(journal)
         line = one_line(status, phase[-1], time.time())
         if line != said:
             console.print(line, markup=False, highlight=False)

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sweeps.journal import Event, Journal
+from sweeps.journal import KINDS, Event, Journal
 
 GOOD = ("finished", "stopped")  # ends that have a value
+_FOLDED = tuple(kind for kind in KINDS if kind not in ("epoch", "saved", "told"))
 
 
 @dataclass
@@ -52,6 +53,13 @@ class Status:
     sequence: int = 0
     _paused: float = 0.0  # seconds between a process's last word and the next one's first
 
+    def catch_up(self, journal: Journal) -> None:
+        """Fold what the journal has gained since the last time."""
+        self.update(journal.events(self.sequence, kinds=_FOLDED))
+        for event in journal.latest_epochs():
+            if event.trial in self.trials:
+                self._on_epoch(event)
+
     def update(self, events: Iterable[Event]) -> None:
         """Fold further events, in order."""
         for event in events:
@@ -89,6 +97,8 @@ class Status:
 
     def _on_epoch(self, event: Event) -> None:
         trial = self._trial(event)
+        if trial.status not in ("waiting", "running"):
+            return
         trial.epoch = max(trial.epoch, event.epoch or 0)
         value = event.body["metrics"].get(self.objective)
         if isinstance(value, int | float) and math.isfinite(value) and trial.epoch > 0:
@@ -101,6 +111,7 @@ class Status:
         trial, body = self._trial(event), event.body
         trial.status, trial.value, trial.seconds = body["status"], body["value"], body["seconds"]
         trial.findings, trial.error, trial.node = body["findings"], body["error"], body.get("node")
+        trial.epoch = body["epochs"]
         self.ended.append(trial.key)
 
     def _on_closed(self, event: Event) -> None:
@@ -159,7 +170,7 @@ class Status:
 def read_status(journal: Journal) -> Status:
     """The status of everything the journal holds now."""
     status = Status()
-    status.update(journal.events(kinds=("opened", "resumed", "proposed", "skipped", "started", "epoch", "lost", "ended", "closed")))
+    status.catch_up(journal)
     return status
 
 
