@@ -1,0 +1,70 @@
+"""Mean, spread and 95 % interval over replicates; a rate of failures with its interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri, stdtrit
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What n finite values say of their mean.
+
+    `std` is the sample's (n − 1 in the denominator); `low` and `high` bound the mean with the stated confidence, assuming values
+    roughly normal. With one value all three are None: one training says nothing about spread. With none, `mean` is None too.
+    """
+
+    n: int
+    mean: float | None
+    std: float | None
+    low: float | None
+    high: float | None
+    smallest: float | None
+    largest: float | None
+
+
+def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
+    """mean ± t(1 − (1 − confidence)/2; n − 1) · s/√n over the finite values (Student 1908)."""
+    finite = np.asarray([value for value in values if math.isfinite(value)], dtype=np.float64)
+    n = int(finite.size)
+    if n == 0:
+        return Estimate(0, None, None, None, None, None, None)
+    mean, smallest, largest = float(finite.mean()), float(finite.min()), float(finite.max())
+    if n == 1:
+        return Estimate(1, mean, None, None, None, smallest, largest)
+    std = float(finite.std(ddof=1))
+    reach = float(stdtrit(n - 1, 0.5 + confidence / 2)) * std / math.sqrt(n)
+    return Estimate(n, mean, std, mean - reach, mean + reach, smallest, largest)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """`count` of `total` and the interval in which the rate behind it lies."""
+
+    count: int
+    total: int
+    low: float
+    high: float
+
+    @property
+    def share(self) -> float:
+        """count / total; 0 of 0 is 0."""
+        return self.count / self.total if self.total else 0.0
+
+
+def rate(count: int, total: int, confidence: float = 0.95) -> Rate:
+    """Wilson's interval (1927): (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n); sound for small n and for rates of 0 and 1."""
+    if total == 0:
+        return Rate(0, 0, 0.0, 1.0)
+    z = float(ndtri(0.5 + confidence / 2))
+    p = count / total
+    middle = p + z * z / (2 * total)
+    reach = z * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
+    scale = 1 + z * z / total
+    low = 0.0 if count == 0 else (middle - reach) / scale
+    high = 1.0 if count == total else (middle + reach) / scale
+    return Rate(count, total, low, high)

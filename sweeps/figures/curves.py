@@ -1,0 +1,154 @@
+"""Learning curves beside each other, one panel a level; and what happens layer by layer over the epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sweeps.figures import palette
+from sweeps.figures.canvas import Array, Sheet
+from sweeps.figures.frame import SMALL, Frame, title
+from sweeps.figures.palette import LIGHT
+from sweeps.figures.picture import Panel
+from sweeps.figures.scales import Scale, fit, linear_ticks
+
+WIDTH, HEIGHT = 300, 200
+POINTS = 160  # at most so many points a line: more cannot be told apart at this size
+
+
+@dataclass(frozen=True)
+class Band:
+    """A middle line and the band around it, by epoch (three arrays of one length; nan where nothing is known)."""
+
+    middle: Array
+    low: Array
+    high: Array
+
+
+@dataclass(frozen=True)
+class LevelCurves:
+    """One level's curves: `epochs` (n,), training and validation bands of the same length."""
+
+    level: str
+    colour: int
+    note: str
+    epochs: Array
+    train: Band | None
+    validation: Band | None
+    heading: str = ""
+
+
+@dataclass(frozen=True)
+class LayerLines:
+    """One level's numbers by layer: `values` (layers, n) over `epochs` (n,), and the layers' names."""
+
+    level: str
+    colour: int
+    note: str
+    epochs: Array
+    values: Array
+    layers: tuple[str, ...]
+    heading: str = ""
+
+
+def thin(count: int, most: int = POINTS) -> Array:
+    """At most `most` indices out of 0 … count − 1, evenly, the first and last among them."""
+    if count <= most:
+        return np.arange(count)
+    return np.unique(np.linspace(0, count - 1, most).round().astype(int))
+
+
+def learning_curves(levels: Sequence[LevelCurves], metric: str, *, share: bool = False) -> tuple[Panel, ...]:
+    """One panel a level on shared axes, the other levels' validation medians as ghosts behind it.
+
+    `share`: the metric lies between 0 and 1 (an accuracy), so its axis is linear. A loss gets a logarithmic axis where it spans
+    decades; what rises far above every level's start (divergence) leaves the frame at its top.
+    """
+    up = _vertical(levels, share)
+    across = _epochs([level.epochs for level in levels])
+    panels = []
+    for level in levels:
+        sheet = Sheet(WIDTH, HEIGHT)
+        frame = Frame(sheet, 46, 30, WIDTH - 58, HEIGHT - 64, across, up)
+        frame.vertical()
+        frame.horizontal(label="epoch", ticks=_whole(across))
+        for other in levels:
+            if other is not level and other.heading == level.heading and other.validation is not None:
+                frame.line(other.epochs, other.validation.middle, LIGHT["ghost"], width=1.0)
+        colour = palette.level(level.colour)
+        for band, dashed in ((level.train, True), (level.validation, False)):
+            if band is not None:
+                frame.band(level.epochs, band.low, band.high, colour, alpha=0.10 if dashed else 0.22)
+        for band, dashed in ((level.train, True), (level.validation, False)):
+            if band is not None:
+                frame.line(level.epochs, band.middle, colour, width=1.3 if dashed else 2.2, dashed=dashed)
+        title(sheet, level.level, colour, level.note)
+        panels.append(Panel(sheet, level.heading))
+    return tuple(panels)
+
+
+def layer_lines(levels: Sequence[LayerLines], *, share: bool = False) -> tuple[Panel, ...]:
+    """One panel a level on shared axes, one line a layer, from the pale first to the deep last, numbered at their ends."""
+    everything = np.concatenate([level.values[np.isfinite(level.values)].ravel() for level in levels] or [np.zeros(0)])
+    if share:
+        up = Scale(0.0, 1.0)
+    else:
+        positive = everything[everything > 0]
+        floor = float(positive.max()) * 1e-12 if positive.size else 0.0
+        up = fit(positive[positive >= floor], log=True) if positive.size else Scale(0.0, 1.0)
+    across = _epochs([level.epochs for level in levels])
+    panels = []
+    for level in levels:
+        sheet = Sheet(WIDTH, HEIGHT)
+        frame = Frame(sheet, 46, 30, WIDTH - 74, HEIGHT - 64, across, up)
+        frame.vertical()
+        frame.horizontal(label="epoch", ticks=_whole(across))
+        ends = []
+        for index, values in enumerate(level.values):
+            colour = palette.layer(index, len(level.values))
+            shown = np.where(np.isfinite(values), values, np.nan)
+            frame.line(level.epochs, shown, colour)
+            known = np.flatnonzero(np.isfinite(shown))
+            if known.size:
+                end = known[-1]
+                ends.append((float(frame.y(shown[end])), float(frame.x(level.epochs[end])), str(index + 1), colour))
+        for y, x, text, colour in _apart(ends, SMALL):
+            sheet.text(x + 6, y, text, colour=colour, size=SMALL, bold=True)
+        title(sheet, level.level, palette.level(level.colour), level.note)
+        panels.append(Panel(sheet, level.heading))
+    return tuple(panels)
+
+
+def _apart(ends: list[tuple[float, float, str, str]], least: float) -> list[tuple[float, float, str, str]]:
+    """Labels pushed down until neighbours are `least` pixels apart, then all moved back to where they belong on average."""
+    placed: list[tuple[float, float, str, str]] = []
+    for y, *rest in sorted(ends):
+        placed.append((max(y, placed[-1][0] + least) if placed else y, *rest))  # type: ignore[arg-type]  # the rest of the same tuple
+    if not placed:
+        return placed
+    shift = np.mean([end[0] for end in sorted(ends)]) - np.mean([end[0] for end in placed])
+    return [(y + shift, x, text, colour) for y, x, text, colour in placed]
+
+
+def _vertical(levels: Sequence[LevelCurves], share: bool) -> Scale:
+    bands = [band for level in levels for band in (level.train, level.validation) if band is not None]
+    middles = np.concatenate([band.middle for band in bands] or [np.zeros(0)])
+    finite = middles[np.isfinite(middles)]
+    if share:
+        return Scale(min(0.95, float(finite.min()) if finite.size else 0.0) * 0.98, 1.0)
+    starts = [value for band in bands for value in band.middle[:1] if np.isfinite(value)]
+    if starts and finite.size:
+        finite = finite[finite <= 2.0 * max(starts)]
+    return fit(finite)
+
+
+def _epochs(all_epochs: Sequence[Array]) -> Scale:
+    last = max((float(epochs[-1]) for epochs in all_epochs if len(epochs)), default=1.0)
+    return Scale(0.0, max(last, 1.0))
+
+
+def _whole(across: Scale) -> list[tuple[float, str]]:
+    ticks = [value for value in linear_ticks(across.low, across.high, 5) if value == int(value)]
+    return [(value, str(int(value))) for value in ticks]
