@@ -1,0 +1,18 @@
+"""Definition files: what to compare, read from TOML, checked to the last key."""
+
+from sweeps.definition.loading import load_definition
+from sweeps.definition.parts import DataSection, Definition, differences
+from sweeps.definition.reading import shipped
+from sweeps.mistakes import DefinitionError, Mistake
+from sweeps.strategies.base import SearchSection
+
+__all__ = [
+    "DataSection",
+    "Definition",
+    "DefinitionError",
+    "Mistake",
+    "SearchSection",
+    "differences",
+    "load_definition",
+    "shipped",
+]

@@ -1,0 +1,366 @@
+"""From a name or path and `--set` overrides to a Definition, or to every mistake at once.
+
+The file's tables become one dictionary of entries a section, overrides replace or add entries, and then each section is
+read; nothing is created, and no data are loaded. Plugins are imported first, for what they register may be named.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from model.datasets import DATASETS
+from model.hyperparameters import HyperParameterError, complete, hyperparameters
+from model.plugins import PluginError, load_plugins
+from sweeps.definition.fields import DATA, OBJECTIVES, SEARCH, checked, wrong
+from sweeps.definition.parts import DataSection, Definition
+from sweeps.definition.reading import Entry, Source, parse_override, read
+from sweeps.definition.spaces import SpaceReader, canonical, fault, flattened
+from sweeps.mistakes import DefinitionError, Mistake, did_you_mean, kind_of, listed, shown
+from sweeps.space import Axis, Choice, Grid, GridTooLarge, Space, SpaceError, Value
+from sweeps.space.point import frozen, thawed
+from sweeps.strategies import STRATEGIES, Option, SearchSection
+
+SECTIONS = ("data", "model", "training", "search", "space")
+LATER = {"comparison": "comparisons", "budget": "budgets other than search.trials"}
+TOP = ("name", "description", "plugins")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+SECTION_KEYS = {option.name: "data" for option in DATA} | {option.name: "search" for option in SEARCH}
+CORNERS = 400  # combinations of extreme values that the model is asked about
+
+
+def load_definition(name_or_path: str, overrides: Sequence[tuple[str, str]] = ()) -> Definition:
+    """The definition of that shipped name or path, with `--set` overrides. Raises DefinitionError with every
+    mistake."""
+    source = read(name_or_path)
+    reader = _Reader(source, [parse_override(key, text) for key, text in overrides])
+    definition = reader.definition()
+    if reader.mistakes or definition is None:
+        order = sorted(reader.mistakes, key=lambda mistake: (mistake.line is None, mistake.line or 0))
+        raise DefinitionError(dict.fromkeys(order))
+    return definition
+
+
+class _Reader:
+    def __init__(self, source: Source, overrides: Sequence[Entry]) -> None:
+        self.source = source
+        self.mistakes: list[Mistake] = []
+        self.top = {name: Entry(value, (name,), source) for name, value in source.values.items()}
+        for entry in overrides:
+            if len(entry.path) == 1:
+                self.top[entry.key] = entry
+        self.plugins, self.plugins_digest = self._plugins()
+        self.known = hyperparameters()
+        self.entries = {section: self._section(section) for section in SECTIONS}
+        for entry in overrides:
+            self._override(entry)
+
+    def definition(self) -> Definition | None:
+        """The definition; None, or one that must not be used, if there are mistakes."""
+        self._unknown_keys()
+        name, description = self._name(), self._description()
+        data, fixed, search = self._data(), self._fixed(), self._search()
+        space = self._space(fixed)
+        if space is None or search is None or data is None or self.mistakes:
+            return None
+        self._size(space, search)
+        self._combinations(space, fixed)
+        text, origin = self.source.text, self.source.origin
+        return Definition(
+            name, description, data, fixed, search, space, self.plugins, self.plugins_digest, text, origin
+        )
+
+    def _section(self, section: str) -> dict[str, Entry]:
+        """The entries of a table by key, in [model], [training] and [space] by flat name."""
+        table = self.top.get(section)
+        if table is None:
+            return {}
+        if not isinstance(table.value, dict):
+            self.mistakes.append(table.mistake(f"expected a table, [{section}], got {kind_of(table.value)}"))
+            return {}
+        if section in ("data", "search"):
+            return {key: Entry(value, (section, key), self.source) for key, value in table.value.items()}
+        entries: dict[str, Entry] = {}
+        for name, path, value in flattened(table.value, self.known):
+            entry = Entry(value, (section, *path), self.source)
+            if name in entries:
+                self.mistakes.append(entry.mistake(f"{name} is given twice"))
+            entries[name] = entry
+        return entries
+
+    def _override(self, entry: Entry) -> None:
+        section, *rest = (str(part) for part in entry.path)
+        if len(entry.path) == 1:
+            if section not in TOP:
+                expected = (
+                    "expected section.key, as in search.trials"
+                    if section in SECTIONS
+                    else f"unknown key, allowed: {listed(TOP)}"
+                )
+                self.mistakes.append(entry.mistake(expected + did_you_mean(section, (*TOP, *SECTIONS))))
+        elif section in SECTIONS:
+            self.entries[section][".".join(rest)] = entry
+        else:
+            self.mistakes.append(
+                entry.mistake(
+                    f"unknown section {shown(section)}, allowed: {listed(SECTIONS)}{did_you_mean(section, SECTIONS)}"
+                )
+            )
+
+    def _unknown_keys(self) -> None:
+        for key, entry in self.top.items():
+            if key in LATER:
+                self.mistakes.append(
+                    entry.mistake(f"[{key}] is not run by this version: it has no {LATER[key]} yet; remove the section")
+                )
+            elif key not in SECTIONS and key not in TOP and entry.source is not None:
+                owner = self.known.get(key)
+                hint = (
+                    f"; it belongs into [{owner.section}] or [space]" if owner else did_you_mean(key, (*SECTIONS, *TOP))
+                )
+                what = "section" if isinstance(entry.value, dict) else "key"
+                self.mistakes.append(entry.mistake(f"unknown {what}, allowed: {listed((*TOP, *SECTIONS))}{hint}"))
+
+    def _plugins(self) -> tuple[tuple[str, ...], str]:
+        entry = self.top.get("plugins")
+        if entry is None:
+            return (), ""
+        value = entry.value
+        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+            self.mistakes.append(
+                entry.mistake(f'expected a list of module names, as in ["mylab.lion"], got {shown(value)}')
+            )
+            return (), ""
+        try:
+            return tuple(value), load_plugins(value, self.source.folder)
+        except PluginError as error:
+            self.mistakes.append(entry.mistake(str(error)))
+            return (), ""
+
+    def _name(self) -> str:
+        entry = self.top.get("name")
+        value = Path(self.source.origin).stem if entry is None else entry.value
+        entry = entry or Entry(value, ("name",), self.source)
+        allowed = "1 to 64 letters, digits, - and _, a letter or digit first"
+        if not isinstance(value, str):
+            self.mistakes.append(entry.mistake(f"expected text, got {kind_of(value)}"))
+        elif not NAME.fullmatch(value):
+            self.mistakes.append(entry.mistake(f"{shown(value)} names files and folders; allowed: {allowed}"))
+        elif re.search(r"-\d+$", value):
+            self.mistakes.append(
+                entry.mistake(
+                    f"{shown(value)} ends like an execution (-1, -2, …); choose a name without a number after -"
+                )
+            )
+        return str(value)
+
+    def _description(self) -> str:
+        entry = self.top.get("description")
+        if entry is not None and not (isinstance(entry.value, str) and len(entry.value) <= 2000):
+            self.mistakes.append(entry.mistake(f"expected text of at most 2000 characters, got {kind_of(entry.value)}"))
+        return str(entry.value) if entry is not None else ""
+
+    def _data(self) -> DataSection | None:
+        entries = self.entries["data"]
+        before = len(self.mistakes)
+        self._keys("data", entries, ("name", *(option.name for option in DATA)))
+        values = checked(entries, DATA, self.mistakes)
+        name = entries.get("name")
+        if name is None:
+            self._missing("data", "name", f"allowed: {listed(DATASETS.names())}")
+            return None
+        if message := wrong(Option("name", "choice", "", choices=DATASETS.names()), name.value):
+            self.mistakes.append(name.mistake(message))
+        validation, test = values.get("validation", 0.2), values.get("test", 0.2)
+        if isinstance(validation, float) and isinstance(test, float) and validation + test >= 0.95:
+            place = entries.get("validation", entries.get("test", name))
+            self.mistakes.append(
+                place.mistake(f"validation and test leave {1 - validation - test:.2f} of the data for training")
+            )
+        if name.value in ("npz", "csv") and "path" not in entries:
+            self.mistakes.append(name.mistake(f'data of your own need a path, as in path = "data.{name.value}"'))
+        if name.value == "csv" and "target" not in entries:
+            self.mistakes.append(
+                name.mistake('a csv file needs the name of the column to learn, as in target = "species"')
+            )
+        if "path" in values:
+            values["path"] = self._path(entries["path"], str(values["path"]))
+        return DataSection(str(name.value), **values) if len(self.mistakes) == before else None  # type: ignore[arg-type]  # checked by DATA
+
+    def _path(self, entry: Entry, text: str) -> str:
+        """A path as an absolute one: relative to the definition's file, or on the command line to the current
+        folder."""
+        try:
+            path = (self.source.folder if entry.source else Path.cwd()) / Path(text).expanduser()
+            if not text or not path.exists():
+                self.mistakes.append(entry.mistake(f"no such file: {shown(str(path))}"))
+            return str(path.resolve())
+        except (OSError, RuntimeError, ValueError) as error:  # a path too long, no home folder, NUL
+            self.mistakes.append(entry.mistake(f"not a usable path: {error}"))
+            return ""
+
+    def _fixed(self) -> dict[str, Value]:
+        fixed: dict[str, Value] = {}
+        for section in ("model", "training"):
+            for name, entry in self.entries[section].items():
+                parameter = self.known.get(name)
+                if parameter is None:
+                    self._unknown(entry, name, section)
+                elif parameter.section != section:
+                    self.mistakes.append(entry.mistake(f"{name} belongs into [{parameter.section}]"))
+                elif name in self.entries["space"]:
+                    twice = "is given here and searched in [space]; keep one of them"
+                    self.mistakes.append(entry.mistake(twice))
+                elif message := fault(parameter, entry.value):
+                    self.mistakes.append(entry.mistake(message))
+                else:
+                    fixed[name] = canonical(parameter, entry.value)
+        return fixed
+
+    def _search(self) -> SearchSection | None:
+        entries, before = self.entries["search"], len(self.mistakes)
+        strategy = entries.get("strategy")
+        if strategy is None:
+            self._missing("search", "strategy", f"allowed: {listed(STRATEGIES.names())}")
+        elif strategy.value not in STRATEGIES:
+            self.mistakes.append(
+                strategy.mistake(
+                    wrong(Option("strategy", "choice", "", choices=STRATEGIES.names()), strategy.value) or ""
+                )
+            )
+        name = str(strategy.value) if strategy is not None and strategy.value in STRATEGIES else None
+        options: tuple[Option, ...] = STRATEGIES.entry(name).traits["options"] if name else ()
+        self._search_keys(entries, options, name)
+        values = checked(entries, SEARCH, self.mistakes)
+        given = checked(entries, options, self.mistakes)
+        if name != "grid" and name is not None and "trials" not in entries:
+            self._missing("search", "trials", "the number of points to try")
+        if name is None or len(self.mistakes) > before:
+            return None
+        direction = OBJECTIVES[str(values.get("objective", "validation/loss"))]
+        every = {option.name: given.get(option.name, option.default) for option in options}
+        return SearchSection(name, **values, direction=direction, options=MappingProxyType(every))  # type: ignore[arg-type]  # checked by SEARCH
+
+    def _search_keys(self, entries: Mapping[str, Entry], options: Sequence[Option], name: str | None) -> None:
+        known = ("strategy", *(option.name for option in SEARCH), *(option.name for option in options))
+        for key, entry in entries.items():
+            owners = [other.name for other in STRATEGIES if key in {option.name for option in other.traits["options"]}]
+            if key not in known and owners:
+                if name is not None:
+                    self.mistakes.append(entry.mistake(f"is an option of {listed(owners)}, not of {name}"))
+            elif key not in known:
+                self.mistakes.append(entry.mistake(f"unknown key, allowed: {listed(known)}{did_you_mean(key, known)}"))
+
+    def _space(self, fixed: Mapping[str, Value]) -> Space | None:
+        before, reader = len(self.mistakes), SpaceReader(self.known, self.mistakes)
+        axes: list[Axis] = []
+        for name, entry in self.entries["space"].items():
+            if name in self.known:
+                axes += reader.axes(name, entry)
+            else:
+                self._unknown(entry, name, "space")
+        if not self.entries["space"]:
+            self._missing("space", "", "at least one hyper-parameter to search")
+        if len(self.mistakes) > before:
+            return None
+        constants = {**{name: frozen(parameter.default) for name, parameter in self.known.items()}, **fixed}
+        try:
+            space = Space(tuple(axes), constants)
+        except SpaceError as error:
+            self.mistakes.append(Entry(None, ("space",), self.source).mistake(str(error)))
+            return None
+        self._never_active(space, fixed)
+        return space
+
+    def _never_active(self, space: Space, fixed: Mapping[str, Value]) -> None:
+        """Refuse what can have no effect: a hyper-parameter whose conditions nothing in the definition meets."""
+        axes = {axis.name.removesuffix(".depth"): axis for axis in space.axes if not axis.name.endswith(".width")}
+        rows = [(name, axis.when) for name, axis in axes.items()] + [
+            (name, self.known[name].active_when) for name in fixed
+        ]
+        for name, when in rows:
+            for other, allowed in when:
+                if not _possible(other, tuple(allowed), axes.get(other), space):
+                    needs = (
+                        f"{other} is {listed(shown(value) for value in allowed)}"
+                        if allowed
+                        else f"{other} is switched on"
+                    )
+                    has = "searched among others" if other in axes else shown(thawed(space.constants[other]))
+                    entry = next(entries[name] for entries in self.entries.values() if name in entries)
+                    self.mistakes.append(
+                        entry.mistake(f"has no effect: it matters only where {needs}, and here {other} is {has}")
+                    )
+
+    def _size(self, space: Space, search: SearchSection) -> None:
+        """Refuse a grid above its cap, with its number of points: a product, nothing is listed."""
+        if search.strategy != "grid":
+            return
+        points, cap = search.options["points"], search.options["cap"]
+        place = (
+            self.entries["search"].get("cap")
+            or self.entries["search"].get("points")
+            or self.entries["search"]["strategy"]
+        )
+        try:
+            count = Grid(space, points if isinstance(points, int) else None).count
+        except GridTooLarge as error:
+            self.mistakes.append(place.mistake(f"the grid is too large: {error}"))
+            return
+        if isinstance(cap, int) and min(count, search.trials or count) > cap:
+            advice = "search fewer or coarser axes, take part of it with search.trials, or raise search.cap"
+            self.mistakes.append(
+                place.mistake(f"the grid has {count:,} points, allowed are {cap:,} (search.cap); {advice}")
+            )
+
+    def _combinations(self, space: Space, fixed: Mapping[str, Value]) -> None:
+        """Let the model judge combinations of extreme values: what one owner of a shared name allows another may
+        refuse."""
+        corners = tuple(
+            axis if isinstance(axis, Choice) else Choice(axis.name, (axis.value(0.0), axis.value(1.0)), axis.when)
+            for axis in space.axes
+        )
+        try:
+            grid = Grid(Space(corners, space.constants), None)
+        except GridTooLarge:
+            return
+        problems: dict[str, str] = {}
+        for step in range(min(grid.count, CORNERS)):
+            try:
+                complete({**fixed, **grid.point(step * grid.count // min(grid.count, CORNERS))})
+            except HyperParameterError as error:
+                for problem in error.problems:
+                    problems.setdefault(problem.name, problem.message)
+        for name, message in problems.items():
+            places = (entries[name] for entries in self.entries.values() if name in entries)
+            self.mistakes.append(next(places, Entry(None, ("space",), self.source)).mistake(message))
+
+    def _keys(self, section: str, entries: Mapping[str, Entry], known: Sequence[str]) -> None:
+        for key, entry in entries.items():
+            if key not in known:
+                self.mistakes.append(entry.mistake(f"unknown key, allowed: {listed(known)}{did_you_mean(key, known)}"))
+
+    def _missing(self, section: str, key: str, expected: str) -> None:
+        path = (section, key) if key else (section,)
+        self.mistakes.append(Entry(None, path, self.source).mistake(f"is missing: {expected}"))
+
+    def _unknown(self, entry: Entry, name: str, section: str) -> None:
+        names = [other for other, parameter in self.known.items() if section in ("space", parameter.section)]
+        elsewhere = name in SECTION_KEYS and f"; it belongs into [{SECTION_KEYS[name]}]"
+        hint = elsewhere or did_you_mean(name, names) or did_you_mean(name, self.known)
+        self.mistakes.append(entry.mistake(f"unknown hyper-parameter, allowed: {listed(names, 40)}{hint}"))
+
+
+def _possible(name: str, allowed: tuple[Value, ...], axis: Axis | None, space: Space) -> bool:
+    """Whether the hyper-parameter can have one of the values; no values mean that it can be switched on."""
+    if axis is None:
+        return (
+            space.met((name, allowed), {})
+            if not any(other.name.startswith(f"{name}.") for other in space.axes)
+            else True
+        )
+    if isinstance(axis, Choice):
+        return any(space.met((name, allowed), {name: value}) for value in axis.values)
+    return any(axis.unit(value) is not None for value in allowed) if allowed else axis.high != 0

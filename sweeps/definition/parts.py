@@ -1,0 +1,82 @@
+"""A definition once it has been accepted: plain frozen values, every default filled in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from sweeps.space import Space, Value
+from sweeps.space.point import thawed
+from sweeps.strategies.base import SearchSection
+
+
+@dataclass(frozen=True)
+class DataSection:
+    """What is learnt: a data set by name, or the user's own file, and how it is split. `path` is absolute."""
+
+    name: str
+    path: str | None = None
+    target: str | None = None
+    split_seed: int = 0
+    validation: float = 0.2
+    test: float = 0.2
+    scaling: str = "auto"
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What to compare. `fixed` are the hyper-parameters given in [model] and [training], `space` the searched ones."""
+
+    name: str
+    description: str
+    data: DataSection
+    fixed: Mapping[str, Value]
+    search: SearchSection
+    space: Space
+    plugins: tuple[str, ...] = ()
+    plugins_digest: str = ""
+    text: str = field(default="", compare=False)
+    origin: str = field(default="", compare=False)
+
+    def canonical(self) -> dict[str, object]:
+        """The definition as JSON-able values, the same however it was written."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            "data": asdict(self.data),
+            "fixed": {name: thawed(value) for name, value in sorted(self.fixed.items())},
+            "search": _search(self.search),
+            "space": self.space.canonical(),
+            "plugins": list(self.plugins),
+            "plugins_digest": self.plugins_digest,
+        }
+
+    def digest(self) -> str:
+        """sha256 (hex) of all that decides what is trained; the description does not."""
+        body = {name: value for name, value in self.canonical().items() if name != "description"}
+        text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _search(search: SearchSection) -> dict[str, object]:
+    fields = {name: getattr(search, name) for name in SearchSection.__dataclass_fields__}
+    return {**fields, "options": dict(sorted(search.options.items()))}
+
+
+def differences(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[str, ...]:
+    """What changed between two canonical definitions, a line each: `search.trials: 40 -> 80`. A changed description is
+    no difference."""
+    return tuple(line for line in _differences("", old, new) if not line.startswith("description:"))
+
+
+def _differences(name: str, old: object, new: object) -> list[str]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        keys = [*old, *(key for key in new if key not in old)]
+        prefix = f"{name}." if name else ""
+        return [line for key in keys for line in _differences(f"{prefix}{key}", old.get(key), new.get(key))]
+    if name == "space" and isinstance(old, list) and isinstance(new, list):
+        return _differences(name, {axis["name"]: axis for axis in old}, {axis["name"]: axis for axis in new})
+    return [] if old == new else [f"{name}: {json.dumps(old)} -> {json.dumps(new)}"]

@@ -1,0 +1,190 @@
+"""What a strategy is: `ask` for a point, `tell` how it went; its whole state is that history.
+
+    strategy.ask()                    -> Proposal(point, reason) | Wait() while points are pending | Done(why)
+    strategy.tell(point, outcome)     any point, also one that was never proposed (a warm start from an earlier sweep)
+    strategy.remember(proposal)       a proposal that an earlier process made: it counts as an ask and is pending now
+
+Replaying `remember` and `tell` in the journal's order into a fresh strategy gives the same next point, for nothing else
+is remembered: fitted numbers are a function of a prefix of the history, and randomness of (seed, number of proposals).
+A strategy never logs.
+
+To add one: subclass History in a file of its own, implement `propose`, register it with its options. The contract suite
+then runs over it.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, Protocol, TypeAlias
+
+import numpy as np
+
+from model.registry import Registry
+from sweeps.space import Grid, Point, Space
+
+Status: TypeAlias = Literal["finished", "stopped", "diverged", "failed", "out_of_memory", "lost"]
+Direction: TypeAlias = Literal["minimize", "maximize"]
+STRATEGIES: Registry[type[History]] = Registry("strategy")
+TRIES = 200  # draws until a point is new, before the space's points are gone through in order
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A point to try, and why: JSON-able, with at least `kind`."""
+
+    point: Point
+    reason: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of a strategy, given as a key of [search]: its kind, default, bounds and meaning, declared once."""
+
+    name: str
+    kind: Literal["integer", "real", "choice", "flag", "text"]
+    default: int | float | str | bool
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    doc: str = ""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing to propose until a pending point is told."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """Nothing left to propose."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a point went: its status, the objective of each replicate (None where there is none), and the epochs it
+    took."""
+
+    status: Status
+    values: tuple[float | None, ...] = ()
+    epochs: int = 0
+
+
+class Strategy(Protocol):
+    """The protocol that the runner speaks."""
+
+    def ask(self) -> Proposal | Wait | Done: ...
+
+    def tell(self, point: Point, outcome: Outcome) -> None: ...
+
+    def remember(self, proposal: Proposal) -> None: ...
+
+
+@dataclass(frozen=True)
+class SearchSection:
+    """How it is searched. `trials` is the number of points (None: a whole grid); `options` are the strategy's own, all
+    of them."""
+
+    strategy: str
+    trials: int | None = None
+    objective: str = "validation/loss"
+    direction: Direction = "minimize"
+    objective_at: str = "last"
+    replicates: int = 1
+    seed: int | None = None
+    options: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class History(ABC):
+    """A strategy's state: points proposed, pending and told, in order. `trials` is the number of points to propose
+    (None: no limit)."""
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        seed: int,
+        trials: int | None,
+        direction: Direction,
+        options: Mapping[str, object] | None = None,
+    ) -> None:
+        self.space = space
+        self.seed = seed
+        self.trials = trials
+        self.sign = 1.0 if direction == "minimize" else -1.0
+        self.options = dict(options or {})
+        self.proposals: list[Proposal] = []
+        self.told: list[tuple[Point, Outcome]] = []
+        self.pending: dict[Point, None] = {}
+        self.seen: set[Point] = set()
+
+    def ask(self) -> Proposal | Wait | Done:
+        """The next point, a Wait while only pending points can bring news, or Done."""
+        if self.trials is not None and len(self.proposals) >= self.trials:
+            return Done("trials")
+        answer = self.propose(len(self.proposals))
+        if isinstance(answer, Proposal):
+            self.remember(answer)
+        return answer
+
+    def remember(self, proposal: Proposal) -> None:
+        """Count the proposal as asked and pending."""
+        self.proposals.append(proposal)
+        self.pending[proposal.point] = None
+        self.seen.add(proposal.point)
+
+    def tell(self, point: Point, outcome: Outcome) -> None:
+        """Take in how a point went."""
+        self.pending.pop(point, None)
+        self.seen.add(point)
+        self.told.append((point, outcome))
+
+    @abstractmethod
+    def propose(self, number: int) -> Proposal | Wait | Done:
+        """The answer to the ask with this number (from 0). Must not change the state."""
+
+    def option(self, option: Option) -> int | float | str | bool:
+        """The option's value as given, else its default."""
+        value = self.options.get(option.name, option.default)
+        return value if isinstance(value, bool | int | float | str) else option.default
+
+    def whole(self, option: Option) -> int:
+        """A whole-number option."""
+        return int(self.option(option))
+
+    def generator(self, number: int, *more: int) -> np.random.Generator:
+        """The random numbers of one ask: a function of the seed and the ask's number."""
+        return np.random.default_rng((self.seed, number, *more))
+
+    def scored(self) -> Iterator[tuple[Point, float]]:
+        """Points told with their value, smaller is better; infinite where any replicate failed. Lost points, which say
+        nothing, are left out."""
+        for point, outcome in self.told:
+            if outcome.status != "lost":
+                yield point, self.score(outcome)
+
+    def score(self, outcome: Outcome) -> float:
+        """The mean over replicates, smaller is better; inf for a failure, for a replicate that failed counts against
+        its point."""
+        values = [self.sign * value for value in outcome.values if value is not None and math.isfinite(value)]
+        whole = outcome.status in ("finished", "stopped") and values and len(values) == len(outcome.values)
+        return math.fsum(values) / len(values) if whole else math.inf
+
+    def unseen(self, number: int) -> Point | None:
+        """A random point not seen before; None if the space holds none."""
+        rng = self.generator(number)
+        for _ in range(TRIES):
+            point = self.space.at(rng.random(len(self.space.axes)))
+            if point not in self.seen:
+                return point
+        if any(axis.count is None for axis in self.space.axes):
+            return None
+        grid = Grid(self.space, None)
+        start = int(rng.integers(grid.count))
+        places = ((start + step) % grid.count for step in range(min(grid.count, len(self.seen) + 1)))
+        return next((point for place in places if (point := grid.point(place)) not in self.seen), None)

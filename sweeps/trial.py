@@ -1,0 +1,56 @@
+"""Trials: a point and a replicate, with the specification that trains them and the key that names them.
+
+    key = first 16 hex digits of sha256(specification as canonical JSON, digest of the data and how they are split,
+    digest of the plugins)
+
+Equal trainings have equal keys wherever and whenever they are formed: the specification holds every hyper-parameter
+that matters, defaults included, and none that does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+from model.specification import Specification
+from sweeps.definition.parts import Definition
+from sweeps.space import Point
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training to do. `key` is 16 hex digits."""
+
+    key: str
+    point: Point
+    replicate: int
+    specification: Specification
+
+
+def form_trial(
+    definition: Definition, point: Point, replicate: int, *, data_digest: str, plugins_digest: str | None = None
+) -> Trial:
+    """The trial of a point and a replicate. `plugins_digest` is the definition's own unless given. Raises
+    HyperParameterError."""
+    specification = Specification({**definition.fixed, **point}, replicate=replicate)
+    split = {name: value for name, value in asdict(definition.data).items() if name not in ("name", "path")}
+    digest = definition.plugins_digest if plugins_digest is None else plugins_digest
+    text = json.dumps(
+        {"specification": json.loads(specification.to_json()), "data": data_digest, "split": split, "plugins": digest},
+        sort_keys=True,
+        separators=(",", ":"),
+        allow_nan=False,
+    )
+    return Trial(hashlib.sha256(text.encode()).hexdigest()[:16], point, replicate, specification)
+
+
+def form_trials(
+    definition: Definition, point: Point, *, data_digest: str, plugins_digest: str | None = None, first: int = 0
+) -> tuple[Trial, ...]:
+    """The trials of a point: one a replicate, counted from `first`."""
+    replicates = range(first, first + definition.search.replicates)
+    return tuple(
+        form_trial(definition, point, number, data_digest=data_digest, plugins_digest=plugins_digest)
+        for number in replicates
+    )
