@@ -27,6 +27,9 @@ PLANTED = {
     "skopt": ("sweeps/planted.py", "from skopt.learning import GaussianProcessRegressor"),
     "way-down": ("sweeps/journal.py", "import sweeps.cli"),
     "journal": ("sweeps/tracking/__init__.py", "import sweeps.runner"),
+    "pandas": ("model/planted.py", "import pandas"),
+    "report": ("sweeps/report/planted.py", "import sweeps.journal"),
+    "comparison": ("sweeps/comparison/planted.py", "import sweeps.storage"),
 }
 
 

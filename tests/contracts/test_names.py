@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib.metadata
 import importlib.util
 import json
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.cli import build_parser
+from tests.contracts.commandline import commands
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("model", "sweeps", "cluster")
@@ -41,11 +40,6 @@ except SystemExit as end:
     code = end.code
 print(json.dumps({"code": code, "modules": sorted({name.split(".")[0] for name in sys.modules})}), file=sys.stderr)
 """
-
-
-def commands() -> list[str]:
-    subparsers = [each for each in build_parser()._actions if isinstance(each, argparse._SubParsersAction)]
-    return sorted(name for each in subparsers for name in each.choices)
 
 
 def others(name: str) -> set[str]:
