@@ -1,8 +1,8 @@
 """Activation functions: value and derivative, in place on arrays of any shape.
 
-z is what enters (weighted sums), h = f(z) what leaves. Most derivatives are cheapest from h, so a layer keeps z only for the
-functions that say `needs_input`. For the histograms each function declares a range of h: `bounded` ones never leave it;
-for the others what falls outside is counted apart.
+z is what enters (weighted sums), h = f(z) what leaves. Most derivatives are cheapest from h, so a layer keeps z only
+for the functions that say `needs_input`. For the histograms each function declares a range of h: `bounded` ones never
+leave it; for the others what falls outside is counted apart.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Activation:
         raise NotImplementedError
 
     def chain(self, d: Array, z: Array, h: Array) -> None:
-        """d ← d ⊙ f'(z) in place. `z` is meaningless unless `needs_input`."""
+        """D ← d ⊙ f'(z) in place. `z` is meaningless unless `needs_input`."""
         raise NotImplementedError
 
     def flat(self, h: Array) -> NDArray[np.bool_]:

@@ -1,9 +1,10 @@
 """Optimizers: how a step changes the parameters, given the gradient of the loss.
 
-Notation: W parameters, g gradient dL/dW, η `learning_rate`, t `step` counted from 1. All work in place on one flat vector
-that holds every parameter of the network. The gradient is used up: an optimizer may overwrite it with intermediate results,
-which saves a pass over memory. `memory` holds what an optimizer remembers between steps, one vector for each name in
-`remembers` (zero at the start), and `scratch`, a vector whose content means nothing between steps.
+Notation: W parameters, g gradient dL/dW, η `learning_rate`, t `step` counted from 1. All work in place on one flat
+vector that holds every parameter of the network. The gradient is used up: an optimizer may overwrite it with
+intermediate results, which saves a pass over memory. `memory` holds what an optimizer remembers between steps, one
+vector for each name in `remembers` (zero at the start), and `scratch`, a vector whose content means nothing between
+steps.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Plugins: modules of the user's own that register optimizers, initializers, activations and so on when they are imported."""
+"""Plugins: modules of the user's own that register optimizers, initializers, activations and so on when they are
+imported."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ def load_plugins(names: Iterable[str], folder: str | Path | None = None) -> str:
 
 
 def _sources(name: str) -> list[Path]:
-    if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
+    if not all(part.isidentifier() for part in name.split(".")):
         raise PluginError(f"plugin {name!r}: expected the dotted name of a module, like mylab.lion")
     try:
         module = importlib.import_module(name)

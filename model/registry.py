@@ -25,9 +25,9 @@ E = TypeVar("E")
 class Hyper:
     """What values a hyper-parameter may take; written beside its default as `Annotated[float, Hyper(...)]`.
 
-    `low` and `high` belong to the allowed range unless `low_open` or `high_open` says otherwise. `name` is the flat name
-    where it differs from the parameter's (`weight_decay.strength`). `when` names a hyper-parameter that must be switched
-    on, or have one of the given values, for this one to matter.
+    `low` and `high` belong to the allowed range unless `low_open` or `high_open` says otherwise. `name` is the flat
+    name where it differs from the parameter's (`weight_decay.strength`). `when` names a hyper-parameter that must be
+    switched on, or have one of the given values, for this one to matter.
     """
 
     low: float | None = None
@@ -83,7 +83,7 @@ class Registry(Generic[T]):
             held = self._entries.get(name)
             if held is not None and _identity(held.value) != _identity(value):
                 raise ValueError(f"{self.name} {name!r} is already registered by {_identity(held.value)}")
-            doc = (value.__doc__ or "").strip().split("\n")[0]
+            doc = " ".join((value.__doc__ or "").split("\n\n")[0].split())
             self._entries[name] = Entry(name, value, source, doc, traits)  # type: ignore[arg-type]  # E is T by use
             self.version += 1
             return value

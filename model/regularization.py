@@ -1,12 +1,12 @@
 """Weight decay: a penalty on large weights, added to the loss as its gradient is to the gradient.
 
-On weight matrices only, never on biases or on γ and β of batch normalization. λ is `weight_decay.strength`. The penalty of a
-network is the sum over its layers. (Dropout and batch normalization, which regularize too, are layers.)
+On weight matrices only, never on biases or on γ and β of batch normalization. λ is `weight_decay.strength`. The
+penalty of a network is the sum over its layers. (Dropout and batch normalization, which regularize too, are layers.)
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,19 @@ Array = NDArray[Any]
 
 
 class Penalty:
-    """Base of all norms: the penalty at strength 1 and its (sub-)gradient."""
+    """Base of all norms: the penalty at strength 1 and its (sub-)gradient.
+
+    `separable`: a sum over single weights, which may be computed for all matrices at once.
+    """
+
+    separable: ClassVar[bool] = True
 
     def value(self, weights: Array) -> float:
         """The penalty of one weight matrix, for λ = 1."""
         raise NotImplementedError
 
     def add_gradient(self, strength: float, weights: Array, gradient: Array, scratch: Array) -> None:
-        """gradient ← gradient + λ·dPenalty/dW in place. All arrays have one shape."""
+        """Gradient ← gradient + λ·dPenalty/dW in place. All arrays have one shape."""
         raise NotImplementedError
 
 
@@ -59,6 +64,8 @@ class L1(Penalty):
 @PENALTIES.register("linf", source="the dual norm of L1; sub-gradient as in Boyd, Subgradients, section 3.4")
 class LInfinity(Penalty):
     """λ·max|w| ; sub-gradient λ·sign w at the (first) largest entry, else 0"""
+
+    separable: ClassVar[bool] = False
 
     def value(self, weights: Array) -> float:
         return float(np.abs(weights).max())

@@ -1,4 +1,5 @@
-"""The hyper-parameters that belong to no registered name: the network's shape, its regularization, the course of training.
+"""The hyper-parameters that belong to no registered name: the network's shape, its regularization, the course of
+training.
 
 Beside each default stands its `Hyper`: bounds, scale, meaning, and when it matters.
 """

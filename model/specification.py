@@ -60,5 +60,5 @@ class Specification:
         """The specification that `to_json` wrote; ValueError for anything else."""
         body = json.loads(text)
         if not isinstance(body, dict) or not isinstance(body.get("hyperparameters"), dict):
-            raise ValueError(f"expected a specification, got {text[:60]!r}")  # noqa: TRY004  # the text is wrong, no type is
+            raise ValueError(f"expected a specification, got {text[:60]!r}")  # the text is wrong, no type is
         return cls(**body)

@@ -17,7 +17,7 @@ from model.registry import Registry, UnknownName
 
 
 def test_an_unknown_name_is_told_with_what_may_have_been_meant() -> None:
-    with pytest.raises(UnknownName, match="unknown optimizer 'adamm'.*did you mean 'adam'") as caught:
+    with pytest.raises(UnknownName, match=r"unknown optimizer 'adamm'.*did you mean 'adam'") as caught:
         OPTIMIZERS["adamm"]
     assert caught.value.possibilities[0] == "adam"
     assert isinstance(caught.value, LookupError)

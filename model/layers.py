@@ -1,0 +1,201 @@
+"""Layers: affine map, batch normalization, activation, dropout, each with its forward and backward computation.
+
+Arrays are (batch, units), one row a sample. `forward` keeps what `backward` needs; `backward` takes dL/d(output),
+which it may overwrite, writes the gradients of the layer's own parameters, and returns dL/d(input). Parameters and
+their gradients are views of the network's flat vectors. Outputs live in buffers, kept for each number of rows that
+has occurred, so that a step allocates next to nothing; an output is valid until the same layer's next `forward` of as
+many rows.
+
+Sums over the batch are products with a row of ones: BLAS computes them several times faster than `sum(axis=0)`.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import numpy as np
+from numpy.random import SFC64
+from numpy.typing import NDArray
+
+from model.activations import Activation
+
+Array = NDArray[Any]
+
+
+class Mode(enum.Enum):
+    """How a network computes.
+
+    TRAIN: statistics of the batch, dropout, running averages follow. PROBE: statistics of the batch but nothing
+    random and nothing that changes; for gradients that can be compared. INFER: running averages, no dropout.
+    """
+
+    TRAIN = enum.auto()
+    PROBE = enum.auto()
+    INFER = enum.auto()
+
+
+class Layer:
+    """Base of all layers."""
+
+    def forward(self, x: Array, mode: Mode) -> Array:
+        raise NotImplementedError
+
+    def backward(self, d: Array) -> Array:
+        raise NotImplementedError
+
+
+class Buffers:
+    """Arrays of (rows, width), one for each number of rows that is asked for."""
+
+    def __init__(self, width: int, dtype: Any) -> None:
+        self._width, self._dtype, self._kept = width, dtype, dict[int, Array]()
+
+    def __call__(self, rows: int) -> Array:
+        try:
+            return self._kept[rows]
+        except KeyError:
+            return self._kept.setdefault(rows, np.empty((rows, self._width), self._dtype))
+
+
+class Affine(Layer):
+    """z = xW + b ; dW = xᵀd, db = Σd over the batch, dx = dWᵀ
+
+    W is (fan_in, fan_out), b (fan_out,) or None where β of batch normalization takes its place.
+    The first layer of a network has no use for dx (`first`) and returns an empty array.
+    """
+
+    def __init__(self, w: Array, dw: Array, b: Array | None, db: Array | None, *, first: bool) -> None:
+        self.w, self.dw, self.b, self.db, self.first = w, dw, b, db, first
+        self._z, self._dx = Buffers(w.shape[1], w.dtype), Buffers(w.shape[0], w.dtype)
+        self._ones = np.ones(0, w.dtype)
+
+    def forward(self, x: Array, mode: Mode) -> Array:
+        self.x = x
+        z = np.dot(x, self.w, out=self._z(len(x)))
+        if self.b is not None:
+            z += self.b
+        return z
+
+    def backward(self, d: Array) -> Array:
+        np.dot(self.x.T, d, out=self.dw)
+        if self.db is not None:
+            np.dot(self._row_of_ones(len(d)), d, out=self.db)
+        if self.first:
+            return d[:0]
+        return np.dot(d, self.w.T, out=self._dx(len(d)))
+
+    def _row_of_ones(self, rows: int) -> Array:
+        if len(self._ones) != rows:
+            self._ones = np.ones(rows, self.w.dtype)
+        return self._ones
+
+
+class BatchNormalization(Layer):
+    """x̂ = (x − μ)/√(σ² + ε), y = γx̂ + β with mean μ and biased variance σ² of the batch ; source: Ioffe & Szegedy
+    2015
+
+    dβ = Σd, dγ = Σd⊙x̂, dx = γ/√(σ² + ε) · (d − dβ/n − x̂⊙dγ/n)   (Algorithm 1 and the equations after it)
+
+    Inference uses running averages r ← mr + (1 − m)·(value of the batch), which start at mean 0 and variance 1. The
+    running variance follows the biased variance, as the book's does (PyTorch's follows the unbiased one, undefined
+    for one sample).
+    """
+
+    def __init__(
+        self,
+        gamma: Array,
+        dgamma: Array,
+        beta: Array,
+        dbeta: Array,
+        averages: Array,
+        *,
+        epsilon: float,
+        momentum: float,
+    ) -> None:
+        self.gamma, self.dgamma, self.beta, self.dbeta = gamma, dgamma, beta, dbeta
+        self.mean, self.variance = averages  # views of shape (units,) each
+        self.epsilon, self.momentum = epsilon, momentum
+        self._y, self._scratch = Buffers(len(gamma), gamma.dtype), Buffers(len(gamma), gamma.dtype)
+
+    def forward(self, x: Array, mode: Mode) -> Array:
+        rows = len(x)
+        y, scratch = self._y(rows), self._scratch(rows)
+        if mode is Mode.INFER:
+            x -= self.mean
+            x *= self.gamma / np.sqrt(self.variance + self.epsilon)
+            return np.add(x, self.beta, out=y)
+        self._mean_of = np.full(rows, 1.0 / rows, x.dtype)
+        mean = np.dot(self._mean_of, x)
+        x -= mean
+        np.multiply(x, x, out=scratch)
+        variance = np.dot(self._mean_of, scratch)
+        self.inverse = 1.0 / np.sqrt(variance + self.epsilon)
+        x *= self.inverse
+        self.normal = x  # x̂
+        if mode is Mode.TRAIN:
+            self.mean *= self.momentum
+            self.mean += (1.0 - self.momentum) * mean
+            self.variance *= self.momentum
+            self.variance += (1.0 - self.momentum) * variance
+        np.multiply(x, self.gamma, out=y)
+        y += self.beta
+        return y
+
+    def backward(self, d: Array) -> Array:
+        rows, normal = len(d), self.normal
+        scratch = np.multiply(d, normal, out=self._scratch(rows))
+        dbeta, dgamma = np.dot(self._mean_of, d), np.dot(self._mean_of, scratch)  # means over the batch
+        np.multiply(dbeta, rows, out=self.dbeta)
+        np.multiply(dgamma, rows, out=self.dgamma)
+        d -= dbeta
+        normal *= dgamma
+        d -= normal
+        d *= self.gamma * self.inverse
+        return d
+
+
+class Activate(Layer):
+    """h = f(z) ; dz = d ⊙ f'(z)"""
+
+    def __init__(self, function: Activation, units: int, dtype: Any) -> None:
+        self.function = function
+        self._h = Buffers(units, dtype)
+
+    def forward(self, x: Array, mode: Mode) -> Array:
+        self.z = x
+        self.h = self._h(len(x)) if self.function.needs_input else x
+        self.function.value(x, self.h)
+        return self.h
+
+    def backward(self, d: Array) -> Array:
+        self.function.chain(d, self.z, self.h)
+        return d
+
+
+class Dropout(Layer):
+    """y = x ⊙ m/(1 − p), where m is 0 with probability p, else 1, drawn anew for each step ; dx = d ⊙ m/(1 − p)
+
+    Source: Srivastava et al. 2014, section 10, scaled while training; inference changes nothing. (The book scales at
+    inference.) p is taken to the next 1/65536, and the scale belongs to that p.
+    """
+
+    def __init__(self, rate: float, bits: SFC64, units: int, dtype: Any) -> None:
+        self.threshold = min(round(rate * 65536), 65535)  # of 16 random bits; never all units
+        self.scale = np.dtype(dtype).type(65536 / (65536 - self.threshold))
+        self.bits = bits
+        self._mask, self._y = Buffers(units, dtype), Buffers(units, dtype)
+        self.mask: Array | None = None
+
+    def forward(self, x: Array, mode: Mode) -> Array:
+        self.mask = None
+        if mode is not Mode.TRAIN:
+            return x
+        drawn = self.bits.random_raw((x.size + 3) // 4).view(np.uint16)[: x.size].reshape(x.shape)
+        self.mask = np.multiply(drawn >= self.threshold, self.scale, out=self._mask(len(x)))
+        return np.multiply(x, self.mask, out=self._y(len(x)))
+
+    def backward(self, d: Array) -> Array:
+        if self.mask is not None:
+            d *= self.mask
+        return d

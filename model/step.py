@@ -1,0 +1,98 @@
+"""One step of training: forward, backward, weight decay, clipping, and the optimizer at the rate of the schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.evaluation import norm
+from model.layers import Mode
+from model.losses import Loss
+from model.network import Network
+from model.optimizers import Optimizer
+from model.regularization import PENALTIES
+from model.schedules import Constant, Schedule
+from model.settings import Settings
+
+Array = NDArray[Any]
+
+
+class Stepper:
+    """Takes the steps of a training and remembers what lies between them: optimizer memory and number of steps.
+
+    The gradient that is clipped and handed to the optimizer is that of the mean loss of the batch plus the penalty.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        loss: Loss,
+        optimizer: Optimizer,
+        settings: Settings,
+        *,
+        schedule: Schedule = Constant(),  # noqa: B008  # frozen
+        steps_per_epoch: int = 1,
+    ) -> None:
+        self.network, self.loss, self.settings, self.steps_per_epoch = network, loss, settings, steps_per_epoch
+        self.schedule, self._constant = schedule, isinstance(schedule, Constant)
+        self.optimizer = self._scheduled = optimizer
+        self.memory = optimizer.new_memory(network.parameters.size, network.parameters.dtype)
+        self.steps = 0
+        self._add_penalty = _adder(network, settings, self.memory["scratch"])
+        self._decoupled = getattr(optimizer, "decoupled_decay", 0.0)
+        self._weights = network.parameters[: network.weight_size]
+
+    def step(self, x: Array, targets: Array) -> None:
+        """Change the network's parameters once, for the batch x (rows, inputs) with targets (rows, outputs)."""
+        network, gradient = self.network, self.network.gradient
+        network.backward(self.loss.gradient(network.forward(x, Mode.TRAIN), targets))
+        if self._add_penalty is not None:
+            self._add_penalty()
+        if self.settings.gradient_clip:
+            length = norm(gradient)
+            if length > self.settings.gradient_clip:
+                gradient *= self.settings.gradient_clip / length
+        self.steps += 1
+        optimizer = self.optimizer if self._constant else self._at_rate()
+        if self._decoupled:
+            self._weights *= 1.0 - optimizer.learning_rate * self._decoupled
+        optimizer.update(network.parameters, gradient, self.memory, self.steps)
+
+    def _at_rate(self) -> Optimizer:
+        """The optimizer with the learning rate of this step."""
+        factor = self.schedule.factor(self.steps, self.steps_per_epoch, self.settings.epochs)
+        rate = self.optimizer.learning_rate * factor
+        if rate != self._scheduled.learning_rate:
+            self._scheduled = replace(self.optimizer, learning_rate=rate)  # type: ignore[type-var]  # a dataclass by contract
+        return self._scheduled
+
+
+def _adder(network: Network, settings: Settings, scratch: Array) -> Callable[[], None] | None:
+    """A function that adds the penalty's gradient to the network's, or None without weight decay."""
+    strength = settings.weight_decay_strength
+    if strength == 0.0:
+        return None
+    penalty = PENALTIES[settings.weight_decay_norm]()
+    if penalty.separable:
+        size = network.weight_size
+        pieces = [(network.parameters[:size], network.gradient[:size], scratch[:size])]
+    else:
+        pieces = [(layer.w, layer.dw, scratch[: layer.w.size].reshape(layer.w.shape)) for layer in network.affine]
+
+    def add() -> None:
+        for weights, gradient, space in pieces:
+            penalty.add_gradient(strength, weights, gradient, space)
+
+    return add
+
+
+def penalty_of(network: Network, settings: Settings) -> float:
+    """The penalty that weight decay adds to the loss."""
+    if settings.weight_decay_strength == 0.0:
+        return 0.0
+    penalty = PENALTIES[settings.weight_decay_norm]()
+    return settings.weight_decay_strength * sum(penalty.value(np.asarray(layer.w)) for layer in network.affine)
