@@ -1,0 +1,170 @@
+"""Where MLflow keeps the runs of a storage folder, and the MLflow UI served on loopback.
+
+By default that is a sqlite store and a folder of artifacts inside the storage folder. The ecosystem's own variable
+MLFLOW_TRACKING_URI names another: a server (http, https), a database, or a sqlite file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+VARIABLE = "MLFLOW_TRACKING_URI"
+START_SECONDS = 60.0  # a server that does not answer by then is given up; on a busy machine it needs ten
+_SECRET = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+class TrackingError(Exception):
+    """MLflow could not be reached, or holds not what was asked for. The message is for people and holds no password."""
+
+
+def tracking_uri(storage: Path) -> str:
+    """Where runs are kept, with an absolute path where it is a file: processes change their current folder.
+
+    Raises:
+        TrackingError: MLFLOW_TRACKING_URI names a folder, which MLflow 3 does not write to.
+    """
+    given = os.environ.get(VARIABLE, "").strip()
+    if not given:
+        return f"sqlite:///{storage.absolute() / 'mlflow.sqlite'}"
+    if given.startswith("sqlite:///"):
+        return f"sqlite:///{Path(given.removeprefix('sqlite:///')).absolute()}"
+    if "://" not in given or given.startswith("file:"):
+        raise TrackingError(
+            f"{VARIABLE}={hide_secrets(given)}: expected a server (http://…) or a database (sqlite:///…), "
+            "got a folder, which MLflow 3 no longer writes to"
+        )
+    return given
+
+
+def artifact_root(storage: Path) -> str:
+    """The folder of artifacts, for stores that have no server to decide it."""
+    return str(storage.absolute() / "mlflow-artifacts")
+
+
+def is_server(uri: str) -> bool:
+    """Whether the URI is that of an MLflow server, which has a UI of its own."""
+    return uri.startswith(("http://", "https://"))
+
+
+def hide_secrets(text: str) -> str:
+    """The text without the user names and passwords of the URIs in it."""
+    return _SECRET.sub("***@", text)
+
+
+@contextmanager
+def serve(storage: Path, *, port: int = 0) -> Iterator[str]:
+    """Serve the MLflow UI of a storage folder on loopback while the context lasts; on a free port unless one is given.
+
+    Yields:
+        The server's address, `http://127.0.0.1:PORT`; that of MLFLOW_TRACKING_URI where it is a server already.
+
+    Raises:
+        TrackingError: the server does not come up; the message ends with its last words.
+    """
+    uri = tracking_uri(storage)
+    if is_server(uri):
+        yield uri.rstrip("/")
+        return
+    chosen = port or free_port()
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            server_command(chosen),
+            env=server_environment(uri, artifact_root(storage)),
+            cwd=storage,  # the web server puts its current folder on the import path: not a folder with a model.py
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C is for this process, which then ends that one
+        )
+        try:
+            address = f"http://{LOOPBACK}:{chosen}"
+            _wait_until_up(address, process)
+            yield address
+        except _NotUp as error:
+            log.seek(0)
+            last = log.read().decode(errors="replace").strip().splitlines()[-5:]
+            raise TrackingError(
+                "\n".join([f"the MLflow server {error} on port {chosen}", *map(hide_secrets, last)])
+            ) from None
+        finally:
+            if process.stdin is not None:
+                process.stdin.close()  # the guard's sign to end the server
+            process.wait()
+
+
+def server_command(port: int) -> list[str]:
+    """`mlflow server` on loopback, under a guard that ends it when this process does."""
+    server = [sys.executable, "-P", "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port), "--workers", "1"]
+    return [sys.executable, "-P", "-c", "from cluster.tracking_server import guard; guard()", *server]
+
+
+def server_environment(uri: str, artifacts: str) -> dict[str, str]:
+    """The environment of the server: by way of variables no password shows in the list of processes."""
+    return {
+        **os.environ,
+        "MLFLOW_BACKEND_STORE_URI": uri,
+        "MLFLOW_ARTIFACTS_DESTINATION": artifacts,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # its workers poll, and nothing here is a job
+        "PYTHONSAFEPATH": "1",
+    }
+
+
+def guard() -> None:
+    """Run the command given as arguments until it ends or standard input closes, as it does when the parent dies."""
+    child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        for number, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
+            try:
+                os.killpg(child.pid, number)
+                child.wait(patience)
+            except ProcessLookupError:
+                return
+            except subprocess.TimeoutExpired:
+                continue
+
+    threading.Thread(target=watch, daemon=True).start()
+    code = child.wait()
+    sys.exit(code)
+
+
+def free_port() -> int:
+    """A port of loopback that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+class _NotUp(Exception):
+    pass
+
+
+def _wait_until_up(address: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback is never behind a proxy
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise _NotUp("ended at once")
+        try:
+            with opener.open(f"{address}/health", timeout=2) as reply:
+                if reply.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)  # not up yet: there is no event to wait for
+    raise _NotUp(f"does not answer after {START_SECONDS:.0f} s")

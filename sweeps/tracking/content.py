@@ -1,0 +1,247 @@
+"""What a run says: from the folded journal to names, tags, parameters, metrics and files. Pure; knows no MLflow client.
+
+Everything is a function of the journal alone (times too), so that writing it again changes nothing.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import math
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sweeps.pictures import draw_activations
+from sweeps.tracking import names
+from sweeps.tracking.history import History, Record, Trial
+
+_NAMED_FIRST = ("optimizer", "learning_rate", "initializer", "activation")  # in a run's name, where they are searched
+_LONGEST_NAME = 60
+
+
+def milliseconds(at: float) -> int:
+    """MLflow's unit of time, from seconds since 1970."""
+    return round(at * 1000)
+
+
+def canonical(value: Any) -> str:
+    """One text for equal values."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def run_name(trial: Trial) -> str:
+    """Short and readable, for example `adam 0.0032 he #12`: what was searched, then the proposal's number."""
+    point = trial.proposal.point
+    chosen = [name for name in _NAMED_FIRST if name in point] or list(point)[:3]
+    words = [_short(point[name]) for name in chosen]
+    replicate = f".{trial.replicate}" if trial.replicates > 1 else ""
+    return " ".join(words)[:_LONGEST_NAME].strip() + f" #{trial.proposal.number}{replicate}"
+
+
+def parameters(history: History, trial: Trial) -> dict[str, str]:
+    """Completed hyper-parameters and the data's name: text as it is, anything else as JSON."""
+    given = {**trial.hyperparameters, "data.name": history.opening["data"]["name"]}
+    return {name: _text(value)[: names.LONGEST_PARAMETER] for name, value in given.items()}
+
+
+def first_tags(history: History, trial: Trial) -> dict[str, str]:
+    """What is known when a trial begins."""
+    proposal = trial.proposal
+    return _fitting(
+        {
+            **_origin_tags(history),
+            names.KIND: "trial",
+            names.TRIAL: trial.key,
+            names.REPLICATE: str(trial.replicate),
+            names.ORDER: str(proposal.number),
+            names.POINT: canonical(proposal.point),
+            names.REASON: canonical(proposal.reason),
+            names.SPECIFICATION: canonical(trial.specification),
+        }
+    )
+
+
+def last_tags(trial: Trial, *, status: str | None = None) -> dict[str, str]:
+    """What is known now: of a trial that ended, how it went. `status` replaces the trial's own (interrupted)."""
+    tags = {names.STATUS: status or trial.status, names.ATTEMPTS: str(trial.attempts)}
+    if trial.node:
+        tags[names.NODE] = trial.node
+    if any(record.has_picture for record in trial.records):
+        tags[names.HAS_IMAGES] = "True"
+    if trial.end is not None:
+        body = trial.end.body
+        if isinstance(body.get("value"), int | float):
+            tags[names.VALUE] = repr(float(body["value"]))
+        if body.get("findings"):
+            tags[names.FINDINGS] = ",".join(each["name"] for each in body["findings"])
+            tags[names.NOTE] = "\n".join(f"- {each['summary']} {each.get('advice') or ''}" for each in body["findings"])
+        broken = {name: record.epoch for record in reversed(trial.records) for name in _non_finite(record)}
+        if broken:
+            tags[names.NON_FINITE] = ",".join(f"{name}@{epoch}" for name, epoch in sorted(broken.items()))
+    return _fitting(tags)
+
+
+def summary_tags(history: History, *, status: str) -> dict[str, str]:
+    """Tags of the run that stands for the whole execution."""
+    closed = history.closed
+    why = {names.CLOSED: str(closed.body.get("why", ""))} if closed is not None else {}
+    counts = {names.COUNTS: canonical(history.counts())}
+    return _fitting({**_origin_tags(history), names.KIND: "execution", names.STATUS: status, **counts, **why})
+
+
+def metric_values(records: Iterable[Record]) -> list[tuple[str, float, int, int]]:
+    """(name, value, timestamp in ms, step) of every finite number, by name and from the last step to the first.
+
+    MLflow keeps a run's latest value apart and compares each value that comes with it; with the last step first it is
+    replaced once and not at every step.
+    """
+    found = [
+        (name, float(value), milliseconds(record.at), record.epoch)
+        for record in records
+        for name, value in record.body["metrics"].items()
+        if not isinstance(value, str) and math.isfinite(value)
+    ]
+    return sorted(found, key=lambda each: (each[0], -each[3]))
+
+
+def picture_files(trial: Trial, records: Iterable[Record]) -> Iterator[tuple[str, bytes]]:
+    """Path within the run and content of every picture, named as `MlflowClient.log_image(key=…, step=…)` names them.
+
+    log_image gives each call a random name, so writing again would double it; here the name is a function of trial and
+    epoch. The UI wants a small copy of each picture under "+compressed": ours is small already.
+    """
+    key = names.PICTURE_KEY.replace("/", "~")
+    for record in records:
+        if record.has_picture:
+            content = draw_activations(record.body["activations"], record.epoch)
+            unique = uuid.uuid5(uuid.NAMESPACE_OID, f"{trial.key} {names.PICTURE_KEY} {record.epoch}")
+            path = f"images/{key}+step+{record.epoch}+timestamp+{milliseconds(record.at)}+{unique}"
+            yield f"{path}.png", content
+            yield f"{path}+compressed.png", content
+
+
+def trial_files(history: History, trial: Trial) -> Iterator[tuple[str, bytes]]:
+    """Path and content of a trial's other files."""
+    yield names.DEFINITION_FILE, str(history.opening.get("text", "")).encode()
+    yield names.RECORDS_FILE, _json(trial_document(history, trial))
+    error = trial.end.body.get("error") if trial.end is not None else None
+    if error:
+        yield names.TRACEBACK_FILE, str(error).encode("utf-8", "replace")
+
+
+def trial_document(history: History, trial: Trial) -> dict[str, Any]:
+    """All that is known of a trial, its records as they were emitted: what a report reads."""
+    end = trial.end.body if trial.end is not None else {}
+    return {
+        "execution": history.execution,
+        "key": trial.key,
+        "replicate": trial.replicate,
+        "order": trial.proposal.number,
+        "point": dict(trial.proposal.point),
+        "reason": dict(trial.proposal.reason),
+        "seen": trial.proposal.seen,
+        "specification": dict(trial.specification),
+        "environment": history.environment,
+        "status": trial.status,
+        "value": end.get("value"),
+        "seconds": end.get("seconds"),
+        "attempts": trial.attempts,
+        "lost": trial.lost,
+        "node": trial.node,
+        "findings": end.get("findings") or [],
+        "error": end.get("error"),
+        "records": [record.body for record in trial.records],
+    }
+
+
+def summary_files(history: History) -> Iterator[tuple[str, bytes]]:
+    """Path and content of the execution's files."""
+    yield names.DEFINITION_FILE, str(history.opening.get("text", "")).encode()
+    yield names.EXECUTION_FILE, _json(execution_document(history))
+
+
+def execution_document(history: History) -> dict[str, Any]:
+    """All that is known of an execution but its trials' records."""
+    opening = dict(history.opening)
+    search = opening["definition"].get("search", {})
+    closed = history.closed
+    return {
+        **opening,
+        "objective": opening.get("objective") or search.get("objective"),
+        "direction": opening.get("direction") or search.get("direction"),
+        "opened_at": history.opened.at if history.opened is not None else None,
+        "resumed": [{"at": event.at, **event.body} for event in history.resumed],
+        "counts": history.counts(),
+        "skipped": history.skipped,
+        "proposals": [
+            {
+                "number": p.number,
+                "point": dict(p.point),
+                "reason": dict(p.reason),
+                "seen": p.seen,
+                "trials": list(p.keys),
+            }
+            for p in history.proposals
+        ],
+        "closed": closed.body.get("why") if closed is not None else None,
+        "closed_at": closed.at if closed is not None else None,
+        "seconds": closed.body.get("seconds") if closed is not None else None,
+        "through": history.through,
+    }
+
+
+def write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """Lay files out under `folder`."""
+    for path, content in files:
+        target = folder / path
+        if target.parent != folder:
+            target.parent.mkdir(exist_ok=True)
+        target.write_bytes(content)
+
+
+def _origin_tags(history: History) -> dict[str, str]:
+    environment = history.environment
+    tags = {
+        names.EXECUTION: history.execution,
+        names.DEFINITION: history.definition,
+        names.DATA_DIGEST: str(history.opening["data"]["digest"]),
+        names.USER: _user(),
+    }
+    if environment.get("git_commit"):
+        tags |= {names.GIT_COMMIT: environment["git_commit"], names.GIT_COMMIT_MLFLOW: environment["git_commit"]}
+        tags[names.GIT_DIRTY] = str(bool(environment.get("git_dirty"))).lower()
+    return tags
+
+
+def _fitting(tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags that MLflow takes; JSON that is too long is left out (it stands in the files), other text is cut."""
+    kept = {name: value for name, value in tags.items() if len(value) <= names.LONGEST_TAG or not value.startswith("{")}
+    return {name: value[: names.LONGEST_TAG] for name, value in kept.items()}
+
+
+def _non_finite(record: Record) -> Iterator[str]:
+    metrics = record.body["metrics"].items()
+    return (name for name, value in metrics if isinstance(value, str) or not math.isfinite(value))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _short(value: Any) -> str:
+    return f"{value:.2g}" if isinstance(value, float) else _text(value)
+
+
+def _json(document: Any) -> bytes:
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+
+
+@lru_cache(maxsize=1)
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no such user, as in a container
+        return "unknown"

@@ -1,0 +1,288 @@
+"""The MLflow store: opened once, and written through its client's public interface.
+
+What the client, its database or its artifact store raise becomes one of three: `Away` (try again later), `Vanished`
+(what was known of the store holds no more) or `Refused` (this one thing is never taken).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cluster.tracking_server import TrackingError, hide_secrets, is_server
+from sweeps.tracking import names
+from sweeps.tracking.names import Away, Refused, Vanished
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+
+_PAGE = 1000
+_SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True)
+class FoundRun:
+    """A run of ours that MLflow holds."""
+
+    run_id: str
+    status: str
+    tags: Mapping[str, str]
+    parameters: Mapping[str, str]
+    metrics: Mapping[str, float]  # the latest value of each
+    artifact_uri: str
+    started: int
+
+
+class Store:
+    """One MLflow store. `uri` and `artifact_root` as in `cluster.tracking_server`; nothing is done before `open`."""
+
+    def __init__(self, uri: str, artifact_root: str) -> None:
+        self.uri = uri
+        self._artifact_root = artifact_root
+        self._file = Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
+        self._identity: tuple[int, int] | None = None
+        self._client: MlflowClient | None = None
+
+    def open(self, experiment: str, *, create: bool = True) -> str:
+        """Connect, make the store and the experiment if there is none yet, and return the experiment's identity.
+
+        Only one process at a time: several that open a fresh sqlite store at once damage it for good.
+
+        Raises:
+            Refused: the experiment was deleted, or there is none and `create` is false.
+        """
+        if self._file is not None and not create and not self._file.is_file():
+            raise Refused(f"{self._file}: no MLflow store here yet")
+        with translated(self.uri), self._alone():
+            client = self._connect()
+            found = client.get_experiment_by_name(experiment)
+            if found is None and create:
+                identity: str = self._make(client, experiment)
+                return identity
+        if found is None:
+            raise Refused(f"{experiment}: MLflow has no experiment of this name")
+        if found.lifecycle_stage != "active":
+            command = f"mlflow experiments restore --experiment-id {found.experiment_id}"
+            raise Refused(f"{experiment}: its MLflow experiment was deleted; `{command}` brings it back")
+        return str(found.experiment_id)
+
+    def check(self) -> None:
+        """Away if the sqlite file is no longer the one that was opened: writing on would go nowhere."""
+        if self._file is not None and self._identity != _identity(self._file):
+            raise Away(f"{self._file}: the MLflow store was replaced or removed while it was being written")
+
+    def runs(self, experiments: Sequence[str], tags: Mapping[str, str]) -> Iterator[FoundRun]:
+        """Every run that carries these tags, whatever its status; deleted ones are none."""
+        wanted = " and ".join(f"tags.`{name}` = {_quoted(value)}" for name, value in tags.items())
+        token: str | None = None
+        while True:
+            with translated(self.uri):
+                page = self.client.search_runs(list(experiments), wanted, max_results=_PAGE, page_token=token)
+            yield from (found for found in map(_found, page) if all(found.tags.get(n) == v for n, v in tags.items()))
+            token = page.token
+            if not token:
+                return
+
+    def create_run(self, experiment: str, name: str, tags: Mapping[str, str], started: int) -> str:
+        """A new run, RUNNING; `started` in ms."""
+        with translated(self.uri):
+            made = self.client.create_run(experiment, start_time=started, tags=dict(tags), run_name=name)
+        return str(made.info.run_id)
+
+    def log(
+        self,
+        run_id: str,
+        metrics: Sequence[tuple[str, float, int, int]] = (),
+        parameters: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Metrics as (name, value, timestamp in ms, step); one that is there already stays as it is."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        params = [Param(name, value) for name, value in (parameters or {}).items()]
+        told = [RunTag(name, value) for name, value in (tags or {}).items()]
+        with translated(self.uri):
+            for start in range(0, max(len(metrics), 1), names.MOST_METRICS):
+                batch = [Metric(*each) for each in metrics[start : start + names.MOST_METRICS]]
+                if batch or params or told:
+                    self.client.log_batch(run_id, batch, params, told)
+                params, told = [], []
+
+    def log_files(self, run_id: str, folder: Path) -> None:
+        """All files of a folder as artifacts, in their places."""
+        with translated(self.uri):
+            self.client.log_artifacts(run_id, str(folder))
+
+    def set_status(self, run_id: str, status: str, ended: int | None = None) -> None:
+        """The run's status; `ended` in ms."""
+        with translated(self.uri):
+            if status == names.RUNNING:
+                self.client.update_run(run_id, status=status)
+            else:
+                self.client.set_terminated(run_id, status=status, end_time=ended)
+
+    def delete_run(self, run_id: str) -> None:
+        """Mark a run as deleted."""
+        with translated(self.uri):
+            self.client.delete_run(run_id)
+
+    @property
+    def client(self) -> MlflowClient:
+        if self._client is None:
+            raise Away(f"{hide_secrets(self.uri)}: not opened yet")
+        return self._client
+
+    def connect(self) -> MlflowClient:
+        """The client alone, for reading; makes no experiment, and no store where there is none.
+
+        Raises:
+            Refused: there is no store.
+        """
+        if self._file is not None and not self._file.is_file():
+            raise Refused(f"{self._file}: no MLflow store here yet")
+        with translated(self.uri), self._alone():
+            return self._connect()
+
+    def _connect(self) -> MlflowClient:
+        if self._client is None:
+            set_defaults()
+            from mlflow.tracking import MlflowClient
+
+            if self._file is not None:
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+                if not self._file.exists():
+                    _let_readers_in(self._file)
+                _sync_less()
+            client = MlflowClient(tracking_uri=self.uri)
+            client.search_experiments(max_results=1)  # makes the schema where it is missing
+            if self._file is not None:
+                self._identity = _identity(self._file)
+            self._client = client
+        return self._client
+
+    def _make(self, client: MlflowClient, experiment: str) -> str:
+        from mlflow.exceptions import MlflowException
+
+        place = None  # a server decides itself
+        if not is_server(self.uri):
+            root = self._artifact_root
+            place = root if "://" in root else Path(root).absolute().as_uri()
+        try:
+            return str(client.create_experiment(experiment, artifact_location=place, tags=dict(names.EXPERIMENT_KIND)))
+        except MlflowException as error:
+            found = client.get_experiment_by_name(experiment)
+            if error.error_code != "RESOURCE_ALREADY_EXISTS" or found is None:
+                raise
+            return str(found.experiment_id)  # another machine was first
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        beside = self._file or Path(self._artifact_root)
+        if is_server(self.uri) or ":/" in str(beside):
+            yield
+            return
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        with exclusive(beside.with_name(f".{beside.name}.lock")):
+            yield
+
+
+@contextmanager
+def exclusive(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lock file; the operating system lets go of it when its holder dies.
+
+    Raises:
+        BlockingIOError: another process holds it, and `wait` is false.
+    """
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+
+
+@contextmanager
+def translated(uri: str) -> Iterator[None]:
+    """Whatever an MLflow client raises, as Away, Vanished or Refused."""
+    try:
+        yield
+    except TrackingError:
+        raise
+    except (
+        Exception
+    ) as error:  # databases, HTTP and object stores raise their own kinds, none of them declared by MLflow
+        code = getattr(error, "error_code", "")
+        kinds = {"INVALID_PARAMETER_VALUE": Refused, "BAD_REQUEST": Refused, "RESOURCE_DOES_NOT_EXIST": Vanished}
+        first = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        raise kinds.get(code, Away)(f"MLflow at {hide_secrets(uri)}: {hide_secrets(first[0])[:500]}") from error
+
+
+def set_defaults(*, retries: int = 0) -> None:
+    """MLflow's documented variables as this project wants them, before MLflow is imported; what is set already stands.
+
+    The HTTP client's own retries could create a run twice when a reply is lost: the tracker tries again itself.
+    """
+    wanted = {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(retries),
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
+        "GIT_PYTHON_REFRESH": "quiet",  # MLflow's git library warns where there is no git
+    }
+    for name, value in wanted.items():
+        os.environ.setdefault(name, value)
+
+
+def _let_readers_in(file: Path) -> None:
+    """A fresh sqlite file with a write-ahead log, which it keeps: the UI reads while the tracker writes."""
+    connection = sqlite3.connect(file)
+    try:
+        connection.execute("pragma journal_mode = wal")
+    finally:
+        connection.close()
+
+
+def _sync_less() -> None:
+    """Where there is a write-ahead log, wait for the disk at its checkpoints only.
+
+    A power cut then takes the last writes and nothing else, and those are written again from the journal.
+    """
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    if not event.contains(Engine, "connect", _on_connect):
+        event.listen(Engine, "connect", _on_connect)
+
+
+def _on_connect(connection: Any, _record: Any) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        mode = connection.execute("pragma journal_mode").fetchone()
+        if mode and mode[0] == "wal":
+            connection.execute("pragma synchronous = normal")
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _found(run: Run) -> FoundRun:
+    info, data = run.info, run.data
+    return FoundRun(
+        info.run_id, info.status, data.tags, data.params, data.metrics, info.artifact_uri, info.start_time or 0
+    )
+
+
+def _quoted(value: str) -> str:
+    """A text in MLflow's filter language, which knows no escape."""
+    if "'" in value:
+        raise Refused(f"{value}: MLflow cannot search for a name with a quotation mark in it")
+    return f"'{value}'"
