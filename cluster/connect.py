@@ -54,47 +54,43 @@ def connect(address: str | None = None, *, slots: int | None = None, threads: in
     Raises:
         ConnectionRefused: no cluster answers at `address`, it wants another token, or it runs another version of Ray.
     """
-    _quiet()
     limit_threads(threads)
-    import ray
+    _settle_environment(local=address is None)
+    import ray  # reads the environment at its import: everything above must stand before
 
     common: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
-    with tempfile.TemporaryDirectory(prefix="kurabe-") as empty, contextlib.chdir(empty):
+    # The empty folder stays as long as the connection: workers of a local instance stand in it, too.
+    with tempfile.TemporaryDirectory(prefix="kurabe-") as empty:
         try:
-            if address is None:
-                _use_token(secrets.token_hex(32))
-                cpus = slots or os.cpu_count() or 1
-                ray.init(address="local", num_cpus=cpus, **common)
-            else:
-                _follow_cluster_authentication()
-                _require_answer(address)
-                ray.init(address=address, runtime_env=_runtime_environment(threads), **common)
+            with contextlib.chdir(empty):
+                if address is None:
+                    ray.init(address="local", num_cpus=slots or os.cpu_count() or 1, **common)
+                else:
+                    _require_answer(address)
+                    ray.init(address=address, runtime_env=_runtime_environment(threads), **common)
         except ConnectionRefused:
             raise
         except Exception as error:  # Ray raises many unrelated types here; each becomes one sentence with its fix
             raise ConnectionRefused(_explain(address, error)) from error
-    try:
-        offered = int(ray.cluster_resources().get("CPU", 0))
-        yield Connection(ray.get_runtime_context().gcs_address, offered, local=address is None)
-    finally:
-        ray.shutdown()
+        try:
+            offered = int(ray.cluster_resources().get("CPU", 0))
+            yield Connection(ray.get_runtime_context().gcs_address, offered, local=address is None)
+        finally:
+            ray.shutdown()
 
 
-def _quiet() -> None:
-    """No usage report leaves the machine, and Ray's own progress text does not write over ours."""
+def _settle_environment(*, local: bool) -> None:
+    """No usage report leaves the machine; tokens are wanted or not, said aloud, since Ray's own default differs by command.
+
+    A local instance gets a secret of its own, which no file holds: other users of the machine cannot join it. On a cluster we
+    do as `ray start` did there: tokens only where there is a token.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-
-
-def _use_token(token: str) -> None:
-    """A local instance gets a secret of its own, which no file holds: other users of the machine cannot join it."""
-    os.environ["RAY_AUTH_MODE"] = "token"
-    os.environ["RAY_AUTH_TOKEN"] = token
-
-
-def _follow_cluster_authentication() -> None:
-    """Say in the environment what `ray start` decided by itself: tokens only where there is a token."""
-    if "RAY_AUTH_MODE" not in os.environ:
+    if local:
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    elif "RAY_AUTH_MODE" not in os.environ:
         has_token = "RAY_AUTH_TOKEN" in os.environ or _token_file().is_file()
         os.environ["RAY_AUTH_MODE"] = "token" if has_token else "disabled"
 

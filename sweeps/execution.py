@@ -57,12 +57,12 @@ class _Entry:
 class Execution:
     """The live state of an execution. Every method may be called from any thread."""
 
-    def __init__(self, journal: Journal, definition: Definition, strategy: Strategy, *, slots: int, data_digest: str, plugins_digest: str = ""):
+    def __init__(self, journal: Journal, definition: Definition, strategy: Strategy, *, slots: int, data_digest: str) -> None:
         self.journal = journal
         self.definition = definition
         self._strategy = strategy
         self._slots = slots
-        self._digests = {"data_digest": data_digest, "plugins_digest": plugins_digest}
+        self._data_digest = data_digest
         self._entries: dict[int, _Entry] = {}
         self._number_of: dict[str, int] = {}
         self._specifications: dict[str, Specification] = {}
@@ -262,7 +262,7 @@ class Execution:
 
     def _propose(self, proposal: Proposal) -> None:
         number = len(self._entries) + 1
-        trials = form_trials(self.definition, proposal.point, **self._digests)
+        trials = form_trials(self.definition, proposal.point, data_digest=self._data_digest)
         fresh = [trial for trial in trials if trial.key not in self._number_of]
         body: dict[str, Any] = {"number": number, "point": proposal.point.plain(), "reason": dict(proposal.reason), "seen": self._seen}
         with self._state:

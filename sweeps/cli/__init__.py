@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def is_users(error: Exception) -> bool:
     """Whether an exception speaks of the user's input or surroundings, in words meant for them."""
     from cluster.connect import ConnectionRefused
-    from model.datasets import DataError
+    from model.data import DataError
     from model.plugins import PluginError
     from sweeps.journal import JournalError
     from sweeps.mistakes import DefinitionError

@@ -12,7 +12,7 @@ from cluster.connect import limit_threads
 from sweeps.cli import OK
 
 if TYPE_CHECKING:
-    from model.datasets import Split
+    from model.splitting import Split
     from model.specification import Specification
     from sweeps.definition import Definition
 

@@ -7,6 +7,7 @@ import os
 import secrets
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.connect import limit_threads
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
         prepared = _prepare(options, folder, definition, seed, loaded)
         folder.path.mkdir()
         journal = Journal.create(folder.journal)
-        journal.append("opened", _opening(prepared), durable=True)
+        journal.append("opened", _opening(options, prepared), durable=True)
         return train(options, prepared, journal, begun)
 
 
@@ -63,7 +64,8 @@ def resume(options: argparse.Namespace) -> int:
         if closed not in (None, "interrupted") and not options.extend:
             print(f"{folder.execution} is finished ({closed}); `sweep resume {folder.execution} --extend N` adds points")
             return OK
-        definition = parse_definition(opened["text"], opened["origin"], [tuple(pair) for pair in opened["overrides"]])
+        overridden = [(key, value) for key, value in opened["overrides"]]
+        definition = parse_definition(opened["text"], opened["origin"], Path(opened["folder"]), overridden)
         if extra and definition.search.trials is None:
             raise StorageError(f"{folder.execution}: a whole grid has no budget to extend")
         if extra:
@@ -112,7 +114,7 @@ def load_data(definition: Definition) -> tuple[Dataset, Split]:
     return dataset, parts
 
 
-def _opening(prepared: Prepared) -> dict[str, Any]:
+def _opening(options: argparse.Namespace, prepared: Prepared) -> dict[str, Any]:
     from sweeps.environment import describe_environment
 
     definition, parts = prepared.definition, prepared.split
@@ -121,7 +123,8 @@ def _opening(prepared: Prepared) -> dict[str, Any]:
         "definition": definition.canonical(),
         "text": definition.text,
         "origin": definition.origin,
-        "overrides": [list(pair) for pair in definition.overrides],
+        "folder": str(_home(options.definition)),
+        "overrides": [list(pair) for pair in overrides(options)],
         "objective": definition.search.objective,
         "direction": definition.search.direction,
         "seed": prepared.seed,
@@ -138,6 +141,13 @@ def _opening(prepared: Prepared) -> dict[str, Any]:
         },
         "environment": describe_environment(),
     }
+
+
+def _home(name_or_path: str) -> Path:
+    """The folder where a definition's relative paths begin."""
+    from sweeps.definition import shipped
+
+    return (shipped().get(name_or_path) or Path(name_or_path)).resolve().parent
 
 
 def _planned(prepared: Prepared) -> int | None:

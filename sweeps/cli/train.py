@@ -37,7 +37,6 @@ class Prepared:
     strategy: Strategy
     slots: int
     seed: int
-    plugins_digest: str = ""
 
 
 @dataclass
@@ -102,7 +101,6 @@ def _run_trials(options: argparse.Namespace, prepared: Prepared, journal: Journa
         prepared.strategy,
         slots=prepared.slots,
         data_digest=prepared.dataset.digest,
-        plugins_digest=prepared.plugins_digest,
     )
     execution.replay()
     phase = ["starting Ray"]
@@ -112,13 +110,15 @@ def _run_trials(options: argparse.Namespace, prepared: Prepared, journal: Journa
             from cluster.connect import connect
 
             connecting = connect(options.cluster, slots=prepared.slots)
-            connection = connecting.__enter__()
+            connecting.__enter__()
         try:
             from sweeps.runner import run_execution
 
             phase.append("starting the first trials")
             with clock.part("trials"):
-                return run_execution(execution, prepared.split, connection, slots=prepared.slots, saved=prepared.folder.saved)
+                return run_execution(
+                    execution, prepared.split, slots=prepared.slots, saved=prepared.folder.saved
+                )
         finally:
             connecting.__exit__(None, None, None)
 

@@ -1,6 +1,6 @@
 """Definition files: what to compare, read from TOML, checked to the last key."""
 
-from sweeps.definition.loading import load_definition
+from sweeps.definition.loading import load_definition, parse_definition
 from sweeps.definition.parts import DataSection, Definition, differences
 from sweeps.definition.reading import shipped
 from sweeps.mistakes import DefinitionError, Mistake
@@ -14,5 +14,6 @@ __all__ = [
     "SearchSection",
     "differences",
     "load_definition",
+    "parse_definition",
     "shipped",
 ]

@@ -16,7 +16,7 @@ from model.hyperparameters import HyperParameterError, complete, hyperparameters
 from model.plugins import PluginError, load_plugins
 from sweeps.definition.fields import DATA, OBJECTIVES, SEARCH, checked, wrong
 from sweeps.definition.parts import DataSection, Definition
-from sweeps.definition.reading import Entry, Source, parse_override, read
+from sweeps.definition.reading import Entry, Source, parse, parse_override, read
 from sweeps.definition.spaces import SpaceReader, canonical, fault, flattened
 from sweeps.mistakes import DefinitionError, Mistake, did_you_mean, kind_of, listed, shown
 from sweeps.space import Axis, Choice, Grid, GridTooLarge, Space, SpaceError, Value
@@ -34,7 +34,18 @@ CORNERS = 400  # combinations of extreme values that the model is asked about
 def load_definition(name_or_path: str, overrides: Sequence[tuple[str, str]] = ()) -> Definition:
     """The definition of that shipped name or path, with `--set` overrides. Raises DefinitionError with every
     mistake."""
-    source = read(name_or_path)
+    return _accepted(read(name_or_path), overrides)
+
+
+def parse_definition(
+    text: str, origin: str, folder: Path, overrides: Sequence[tuple[str, str]] = ()
+) -> Definition:
+    """The definition that a text holds, as a journal has kept it; `folder` is where its relative paths begin. Raises
+    DefinitionError."""
+    return _accepted(parse(text, origin, folder), overrides)
+
+
+def _accepted(source: Source, overrides: Sequence[tuple[str, str]]) -> Definition:
     reader = _Reader(source, [parse_override(key, text) for key, text in overrides])
     definition = reader.definition()
     if reader.mistakes or definition is None:

@@ -43,7 +43,11 @@ def read(name_or_path: str) -> Source:
     path = shipped().get(name_or_path)
     origin = name_or_path if path is None else f"{name_or_path}.toml"
     path = path or Path(name_or_path)
-    text = _text(path, origin)
+    return parse(_text(path, origin), origin, path.resolve().parent)
+
+
+def parse(text: str, origin: str, folder: Path) -> Source:
+    """The values of a definition's text; its relative paths begin at `folder`. Raises DefinitionError."""
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -60,7 +64,7 @@ def read(name_or_path: str) -> Source:
         raise DefinitionError(
             [Mistake(origin, lines[deep], "", f"lists or tables are nested more than {DEEPEST} deep")]
         )
-    return Source(origin, path.resolve().parent, text, values, lines)
+    return Source(origin, folder, text, values, lines)
 
 
 def _text(path: Path, origin: str) -> str:

@@ -12,8 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from cluster.connect import Connection
-from model.datasets import Split
+from model.splitting import Split
 from sweeps.execution import Execution
 
 INTERRUPTED_SECONDS = 9.0  # after Ctrl-C, how long running trials have to come to the end of an epoch and be saved
@@ -31,7 +30,7 @@ _TUNE_SETTINGS = {
 }
 
 
-def run_execution(execution: Execution, data: Split, connection: Connection, *, slots: int, saved: Path) -> str:
+def run_execution(execution: Execution, data: Split, *, slots: int, saved: Path) -> str:
     """Run until the execution is finished or interrupted, and return why it ended.
 
     SIGINT and SIGTERM end it in order: no new trials, running ones saved, within INTERRUPTED_SECONDS; a second one at once.

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import ray
 from ray import tune
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.search import Searcher
@@ -103,12 +103,20 @@ class Results(tune.Callback):
     def on_trial_error(self, iteration: int, trials: Sequence[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         execution = _LIVE[self._name].execution
         key, attempt = trial.config["key"], trial.config["attempt"]
-        error = trial.get_error()
-        why = " ".join(str(error or "the process ended").split())[:500]
-        if isinstance(error, ray.exceptions.OutOfMemoryError):
+        why = _last_words(trial)
+        if "OutOfMemoryError" in why:  # Ray's memory monitor ended the process; Tune keeps the error's text alone
             execution.reported(key, attempt, [], end={"status": "out_of_memory", "error": why, "seconds": 0.0, "epochs": 0})
         else:
             execution.lost(key, attempt, why)
+
+
+def _last_words(trial: TuneTrial) -> str:
+    """What Tune wrote down about the loss of a trial's process, in one line."""
+    try:
+        text = Path(trial.error_file or "").read_text(encoding="utf-8")
+    except OSError:
+        return "the process ended"
+    return " ".join(text.split())[:1000]
 
 
 class Finished(tune.Stopper):

@@ -11,7 +11,7 @@ from typing import Any
 import ray
 from ray import tune
 
-from model.datasets import Split
+from model.splitting import Split
 from model.diagnosis import diagnose
 from model.specification import Specification
 from model.training import EpochRecord, Training

@@ -24,7 +24,7 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 
 from model.registry import Registry
-from sweeps.space import Grid, Point, Space
+from sweeps.space import Grid, GridTooLarge, Point, Space
 
 Status: TypeAlias = Literal["finished", "stopped", "diverged", "failed", "out_of_memory", "lost"]
 Direction: TypeAlias = Literal["minimize", "maximize"]
@@ -83,6 +83,9 @@ class Strategy(Protocol):
     def tell(self, point: Point, outcome: Outcome) -> None: ...
 
     def remember(self, proposal: Proposal) -> None: ...
+
+    @property
+    def planned(self) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,15 @@ class History(ABC):
         self.pending.pop(point, None)
         self.seen.add(point)
         self.told.append((point, outcome))
+
+    @property
+    def planned(self) -> int | None:
+        """How many points it will propose in all, where that is known."""
+        try:
+            limits = (self.trials, self.space.count)
+        except GridTooLarge:
+            limits = (self.trials, None)
+        return min((limit for limit in limits if limit is not None), default=None)
 
     @abstractmethod
     def propose(self, number: int) -> Proposal | Wait | Done:

@@ -29,6 +29,10 @@ class GridSearch(History):
         points = self.options.get("points", POINTS.default)
         return Grid(self.space, points if isinstance(points, int) else None)
 
+    @property
+    def planned(self) -> int:
+        return self.grid.count if self.trials is None else min(self.trials, self.grid.count)
+
     def propose(self, number: int) -> Proposal | Wait | Done:
         capped = self.trials is not None and self.trials < self.grid.count
         for step in range(len(self.proposals), self.grid.count):
