@@ -88,7 +88,7 @@ class _Follower:
         self._since: dict[str, float] = {}  # when a running trial was first seen to be behind
         self._summary_due = 0.0
         self._problem = ""
-        self._frozen = False
+        self._spared = False
 
     def run(self) -> int:
         """Until MLflow holds the closed journal, or patience is at its end."""
@@ -127,7 +127,9 @@ class _Follower:
         if now >= self._summary_due:
             projector.write_summary("running")
             self._summary_due = now + _SUMMARY
-        self._spare_collector()
+        if not self._spared:
+            spare_collector()
+            self._spared = True
         return False
 
     def _report(self, error: TrackingError) -> None:
@@ -137,12 +139,11 @@ class _Follower:
             _say(f"{error}; trying again")
         self._problem = str(error)
 
-    def _spare_collector(self) -> None:
-        """What MLflow's import made stays for good; to walk it at each garbage collection costs a tenth of all time."""
-        if not self._frozen:
-            gc.collect()
-            gc.freeze()
-            self._frozen = True
+
+def spare_collector() -> None:
+    """What MLflow's import made stays for good; to walk it at each garbage collection costs a tenth of all time."""
+    gc.collect()
+    gc.freeze()
 
 
 def _conclude(projector: Projector, *, stopped: bool) -> None:
@@ -195,10 +196,10 @@ def watch_parent() -> Callable[[], bool]:
     """A question: has the parent died? It has when this process was given another, or the pipe from it is closed."""
     parent, closed = os.getppid(), threading.Event()
     if sys.stdin is not None and not sys.stdin.closed and stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
-        pipe = sys.stdin.buffer
+        pipe = sys.stdin.fileno()  # read without a buffer: its lock would be held when the interpreter ends
 
         def read_on() -> None:
-            while pipe.read(1024):
+            while os.read(pipe, 1024):
                 pass
             closed.set()
 
