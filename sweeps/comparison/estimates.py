@@ -28,7 +28,7 @@ class Estimate:
 
 
 def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
-    """mean ± t(1 − (1 − confidence)/2; n − 1) · s/√n over the finite values (Student 1908)."""
+    """Mean ± t(1 − (1 − confidence)/2; n − 1) · s/√n over the finite values (Student 1908)."""
     finite = np.asarray([value for value in values if math.isfinite(value)], dtype=np.float64)
     n = int(finite.size)
     if n == 0:
@@ -52,7 +52,7 @@ class Rate:
 
     @property
     def share(self) -> float:
-        """count / total; 0 of 0 is 0."""
+        """Count / total; 0 of 0 is 0."""
         return self.count / self.total if self.total else 0.0
 
 

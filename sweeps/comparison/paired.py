@@ -35,7 +35,9 @@ def difference(
     first: str, a: Mapping[int, float], second: str, b: Mapping[int, float], confidence: float = 0.95
 ) -> Difference:
     """The paired t-test: t = d̄ / (s_d/√n) with n − 1 degrees of freedom, over the replicates both alternatives have."""
-    shared = [replicate for replicate in a if replicate in b and math.isfinite(a[replicate]) and math.isfinite(b[replicate])]
+    shared = [
+        replicate for replicate in a if replicate in b and math.isfinite(a[replicate]) and math.isfinite(b[replicate])
+    ]
     deltas = np.asarray([a[replicate] - b[replicate] for replicate in shared], dtype=np.float64)
     n = len(deltas)
     if n == 0:
@@ -67,12 +69,12 @@ def all_pairs(alternatives: Mapping[str, Mapping[int, float]], confidence: float
     """Every pair's difference, their p-values corrected together (those that have one)."""
     found = [difference(a, alternatives[a], b, alternatives[b], confidence) for a, b in combinations(alternatives, 2)]
     corrected = iter(holm([each.p for each in found if each.p is not None]))
-    return [
-        each if each.p is None else Difference(**{**each.__dict__, "adjusted": next(corrected)}) for each in found
-    ]
+    return [each if each.p is None else Difference(**{**each.__dict__, "adjusted": next(corrected)}) for each in found]
 
 
-def replicates_needed(std: float, size: float, *, power: float = 0.8, level: float = 0.05, most: int = 10_000) -> int | None:
+def replicates_needed(
+    std: float, size: float, *, power: float = 0.8, level: float = 0.05, most: int = 10_000
+) -> int | None:
     """The fewest paired replicates with which a true difference of `size` is found with the given power, when differences spread
     by `std`: the two-sided t-test's power from the noncentral t distribution with δ = √n · size/std. None if more than `most`."""
     if size <= 0 or std < 0:

@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 class Tested:
     """A point and what its replicates gave: finite values by replicate index, and how many gave none (diverged, failed …)."""
 
-    name: Hashable
+    name: tuple[str, int]  # execution, number of the proposal
     values: Mapping[int, float]
     lost: int = 0
     levels: Mapping[str, str] = field(default_factory=dict)  # factor -> level of this point
@@ -67,7 +67,9 @@ def summarize(points: Sequence[Tested], factor: str, levels: Sequence[str], *, m
         ranked = [point for point in rank(mine, minimize=minimize) if point.values]
         values = tuple(value for point in mine for value in point.values.values())
         lost = sum(point.lost for point in mine)
-        found.append(LevelSummary(level, len(mine), ranked[0] if ranked else None, values, rate(lost, lost + len(values))))
+        found.append(
+            LevelSummary(level, len(mine), ranked[0] if ranked else None, values, rate(lost, lost + len(values)))
+        )
     return found
 
 

@@ -31,19 +31,23 @@ from sweeps.figures.palette import LIGHT
 Array = NDArray[np.float64]
 FONT = 11.0  # CSS pixels of a panel's text at its natural size
 FAMILY = "system-ui,-apple-system,Segoe UI,Roboto,Helvetica,Arial,sans-serif"
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "kurabe",  # the ids in a drawing are hashes of its content: the same drawing gives the same bytes
     "font.size": FONT,
 }
-_rendering = threading.Lock()  # matplotlib's settings are global to the process; a service may draw from several threads
+_rendering = (
+    threading.Lock()
+)  # matplotlib's settings are global to the process; a service may draw from several threads
 _names = {colour: name for name, colour in LIGHT.items()}
 _colour = re.compile("(?<=: )(?:" + "|".join(_names) + ")")
 _attributes = re.compile(r' (?:d|x|y|transform)="[^"]*"')
 _decimals = re.compile(r"(\d\.\d)\d+")
 _counted = re.compile(r' id="(?:figure|patch|line2d|text)_\d+"')
 _comment = re.compile(r"<!--.*?-->", re.DOTALL)
-_markers = re.compile(r'(?:<use href="#\w+" x="[-\d.]+" y="[-\d.]+" style="([^"]*)"/>)(?:<use href="#\w+" x="[-\d.]+" y="[-\d.]+" style="\1"/>)*')
+_markers = re.compile(
+    r'(?:<use href="#\w+" x="[-\d.]+" y="[-\d.]+" style="([^"]*)"/>)(?:<use href="#\w+" x="[-\d.]+" y="[-\d.]+" style="\1"/>)*'
+)
 _needless = re.compile(r" font-family: 'DejaVu Sans'[^;]*;| transform=\"rotate\(-?0 [^\"]*\"")
 _spaces = re.compile(r"\s+")
 _control = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -75,10 +79,9 @@ class Sheet:
         self, x: ArrayLike, y: ArrayLike, colour: str, *, width: float = 1.6, dashed: bool = False, alpha: float = 1.0
     ) -> None:
         """A line through the points; nan breaks it."""
-        style = (0, (3.2, 2.0)) if dashed else "-"
         self._add(
             Line2D(
-                np.asarray(x, dtype=float), np.asarray(y, dtype=float), color=colour, linewidth=width, linestyle=style,
+                np.asarray(x, dtype=float), np.asarray(y, dtype=float), color=colour, linewidth=width, dashes=(3.2, 2.0) if dashed else (None, None),
                 alpha=alpha, solid_joinstyle="round", solid_capstyle="round",
             )
         )  # fmt: skip
@@ -95,16 +98,16 @@ class Sheet:
         shapes = [np.vstack([outline, outline[:1]]) for outline in outlines if len(outline) >= 3]
         if not shapes:
             return
-        codes = [
-            [Path.MOVETO, *[Path.LINETO] * (len(shape) - 2), Path.CLOSEPOLY] for shape in shapes
-        ]
+        codes = [[Path.MOVETO, *[Path.LINETO] * (len(shape) - 2), Path.CLOSEPOLY] for shape in shapes]
         path = Path(np.vstack(shapes), [code for one in codes for code in one])
         face = "none" if edge else colour
         self._add(PathPatch(path, facecolor=face, edgecolor=edge or "none", linewidth=1.0, alpha=alpha))
 
     def boxes(self, boxes: Sequence[tuple[float, float, float, float]], colour: str, *, alpha: float = 1.0) -> None:
         """Filled rectangles (left, top, width, height)."""
-        self.areas([np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)]) for x, y, w, h in boxes], colour, alpha=alpha)
+        self.areas(
+            [np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)]) for x, y, w, h in boxes], colour, alpha=alpha
+        )
 
     def dots(
         self, x: ArrayLike, y: ArrayLike, colour: str, *, marker: str = "o", size: float = 5.0, alpha: float = 1.0,
@@ -187,34 +190,22 @@ def _one_style(found: re.Match[str]) -> str:
     return f"<g{style}>{found[0].replace(style, '')}</g>"
 
 
-def png(rows: Sequence[tuple[str, Sequence[Sheet]]], heading: str, key: str, scale: float, widest: int, gap: int) -> bytes:
-    """Sheets under their headings on white paper, `widest` CSS pixels at most, as the bytes of a PNG file."""
-    places: list[tuple[Sheet, int, int]] = []
-    words: list[tuple[str, int, float, bool]] = [(heading, 18, 15.0, True)]
-    top, right = 34, 0
-    for name, sheets in rows:
-        if name:
-            words.append((name, top + 10, 13.0, True))
-            top += 24
-        left, tallest = 0, 0
-        for sheet in sheets:
-            if left and left + sheet.width > widest:
-                left, top, tallest = 0, top + tallest + gap, 0
-            places.append((sheet, left, top))
-            left, tallest = left + sheet.width + gap, max(tallest, sheet.height)
-            right = max(right, left - gap)
-        top += tallest + gap
-    if key:
-        words.append((key, top + 4, 11.0, False))
-        top += 24
-    figure = Figure(figsize=(right / 72, top / 72), dpi=72 * scale, facecolor=LIGHT["paper"])
-    for sheet, left, above in places:
-        figure.figimage(sheet.pixels(scale), left * scale, round((top - above - sheet.height) * scale))
+def png(
+    places: Sequence[tuple[Sheet, int, int]],
+    words: Sequence[tuple[str, int, int]],
+    width: int,
+    height: int,
+    scale: float,
+) -> bytes:
+    """Sheets at (left, top) and bold words at (baseline, size) on white paper of `width` × `height` CSS pixels, as a PNG file."""
+    figure = Figure(figsize=(width / 72, height / 72), dpi=72 * scale, facecolor=LIGHT["paper"])
+    for sheet, left, top in places:
+        figure.figimage(sheet.pixels(scale), round(left * scale), round((height - top - sheet.height) * scale))
     with _settings():
-        for text, y, size, bold in words:
+        for text, y, size in words:
             figure.text(
-                12 / right, 1 - y / top, clean(text, 120), va="center", color=LIGHT["ink"], fontsize=size,
-                fontweight="bold" if bold else "normal", parse_math=False,
+                10 / width, 1 - y / height, clean(text, 120), va="baseline", color=LIGHT["ink"], fontsize=size,
+                fontweight="bold", parse_math=False,
             )  # fmt: skip
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", metadata={"Software": None})

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sweeps.figures import palette
 from sweeps.figures.canvas import Array, Sheet
@@ -25,6 +26,10 @@ class Band:
     middle: Array
     low: Array
     high: Array
+
+    def at(self, indices: NDArray[np.intp]) -> Band:
+        """The band at some of its epochs."""
+        return Band(self.middle[indices], self.low[indices], self.high[indices])
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class LayerLines:
     heading: str = ""
 
 
-def thin(count: int, most: int = POINTS) -> Array:
+def thin(count: int, most: int = POINTS) -> NDArray[np.intp]:
     """At most `most` indices out of 0 … count − 1, evenly, the first and last among them."""
     if count <= most:
         return np.arange(count)
@@ -102,10 +107,10 @@ def layer_lines(levels: Sequence[LayerLines], *, share: bool = False) -> tuple[P
     panels = []
     for level in levels:
         sheet = Sheet(WIDTH, HEIGHT)
-        frame = Frame(sheet, 46, 30, WIDTH - 74, HEIGHT - 64, across, up)
+        frame = Frame(sheet, 46, 30, WIDTH - 82, HEIGHT - 64, across, up)
         frame.vertical()
         frame.horizontal(label="epoch", ticks=_whole(across))
-        ends = []
+        ends: list[End] = []
         for index, values in enumerate(level.values):
             colour = palette.layer(index, len(level.values))
             shown = np.where(np.isfinite(values), values, np.nan)
@@ -113,23 +118,43 @@ def layer_lines(levels: Sequence[LayerLines], *, share: bool = False) -> tuple[P
             known = np.flatnonzero(np.isfinite(shown))
             if known.size:
                 end = known[-1]
-                ends.append((float(frame.y(shown[end])), float(frame.x(level.epochs[end])), str(index + 1), colour))
-        for y, x, text, colour in _apart(ends, SMALL):
-            sheet.text(x + 6, y, text, colour=colour, size=SMALL, bold=True)
+                ends.append(
+                    End(float(frame.x(level.epochs[end])), float(frame.y(shown[end])), level.layers[index], colour)
+                )
+        for end in _merged(ends, SMALL):
+            sheet.text(end.x + 6, end.y, end.text, colour=end.colour, size=SMALL, bold=True)
         title(sheet, level.level, palette.level(level.colour), level.note)
         panels.append(Panel(sheet, level.heading))
     return tuple(panels)
 
 
-def _apart(ends: list[tuple[float, float, str, str]], least: float) -> list[tuple[float, float, str, str]]:
-    """Labels pushed down until neighbours are `least` pixels apart, then all moved back to where they belong on average."""
-    placed: list[tuple[float, float, str, str]] = []
-    for y, *rest in sorted(ends):
-        placed.append((max(y, placed[-1][0] + least) if placed else y, *rest))  # type: ignore[arg-type]  # the rest of the same tuple
-    if not placed:
-        return placed
-    shift = np.mean([end[0] for end in sorted(ends)]) - np.mean([end[0] for end in placed])
-    return [(y + shift, x, text, colour) for y, x, text, colour in placed]
+@dataclass(frozen=True)
+class End:
+    """A line's end in pixels, and what stands beside it."""
+
+    x: float
+    y: float
+    text: str
+    colour: str
+
+
+def _merged(ends: Sequence[End], least: float) -> list[End]:
+    """One label for lines that end within `least` pixels of each other: `2–4`, or `1, 3`; from top to bottom."""
+    groups: list[list[tuple[int, End]]] = []
+    for index, end in sorted(enumerate(ends), key=lambda pair: pair[1].y):
+        if groups and end.y - groups[-1][-1][1].y < least * (0.9 if len(groups[-1]) == 1 else 0.6):
+            groups[-1].append((index, end))
+        else:
+            groups.append([(index, end)])
+    labels = []
+    for group in groups:
+        places = sorted(index for index, _ in group)
+        names = [ends[place].text for place in places]
+        run = len(names) > 2 and places[-1] - places[0] == len(places) - 1
+        text = f"{names[0]}–{names[-1]}" if run else ",".join(names)
+        middle = sum(end.y for _, end in group) / len(group)
+        labels.append(End(group[0][1].x, middle, text, ends[places[-1]].colour))
+    return labels
 
 
 def _vertical(levels: Sequence[LevelCurves], share: bool) -> Scale:
@@ -140,7 +165,7 @@ def _vertical(levels: Sequence[LevelCurves], share: bool) -> Scale:
         return Scale(min(0.95, float(finite.min()) if finite.size else 0.0) * 0.98, 1.0)
     starts = [value for band in bands for value in band.middle[:1] if np.isfinite(value)]
     if starts and finite.size:
-        finite = finite[finite <= 2.0 * max(starts)]
+        finite = finite[finite <= 3.0 * float(np.median(starts))]
     return fit(finite)
 
 

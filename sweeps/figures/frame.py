@@ -63,7 +63,9 @@ class Frame:
                 outlines.append(np.vstack([there, np.column_stack([across[run], below[run]])[::-1]]))
         self.sheet.areas(outlines, colour, alpha=alpha)
 
-    def horizontal(self, *, label: str = "", ticks: Sequence[Tick] | None = None, count: int = 5, grid: bool = False) -> None:
+    def horizontal(
+        self, *, label: str = "", ticks: Sequence[Tick] | None = None, count: int = 5, grid: bool = False
+    ) -> None:
         """The bottom axis: a rule, ticks and the name of what it shows."""
         low, high = self.across.ends
         marks = [

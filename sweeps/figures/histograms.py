@@ -1,7 +1,7 @@
 """Activation histograms as small multiples: rows are layers, columns are levels; before the first step and after the last.
 
-All cells share bins and both axes. Heights are square roots of shares (Tukey's rootogram): a bell of many bins and a spike that
-holds everything are both legible on one scale. What a histogram over a fixed range would hide is drawn apart from its bins: exact
+All cells share bins and both axes. Heights are cube roots of shares, as in the pictures of single runs: a bell of many bins and a
+spike that holds everything are both legible on one scale. What a histogram over a fixed range would hide is drawn apart from its bins: exact
 zeros, and what lies below and above the range.
 """
 
@@ -19,14 +19,16 @@ from sweeps.figures.palette import LIGHT
 from sweeps.figures.picture import Panel
 from sweeps.figures.scales import number, plain
 
-ROW, TOP, BOTTOM, LEFT, CELL, GAP = 40, 44, 26, 22, 84, 12
+Box = tuple[float, float, float, float]  # left, top, width, height
+ROW, TOP, BOTTOM, LEFT, CELL, GAP = 42, 46, 24, 18, 78, 9
 BAR = 4  # pixels of a bar that stands apart from the bins
 
 
 @dataclass(frozen=True)
 class LayerHistogram:
-    """One layer's activations at one epoch: `counts` (bins,) within [low, high], the rest apart; `std` of all of them."""
+    """Activations of layer `number` (from 1): `counts` (bins,) within [low, high], the rest apart; `std` of all of them."""
 
+    number: int
     counts: Array
     low: float
     high: float
@@ -58,24 +60,28 @@ def activation_histograms(levels: Sequence[LevelHistograms]) -> tuple[Panel, ...
     for level in levels:
         peers = [peer for peer in levels if peer.heading == level.heading]
         cells = [cell for peer in peers for _, layers in peer.epochs for cell in layers]
-        rows = max((len(layers) for peer in peers for _, layers in peer.epochs), default=0)
+        deepest = max((layers for peer in peers for _, layers in peer.epochs), key=len, default=())
+        rows = tuple(cell.number for cell in deepest)
         apart = tuple(any(getattr(cell, name) > 0 for cell in cells) for name in ("zeros", "underflow", "overflow"))
-        panels.append(Panel(_column(level, rows, apart), level.heading))
+        columns = max(len(peer.epochs) for peer in levels)
+        panels.append(Panel(_column(level, rows, columns, apart), level.heading))
     return tuple(panels)
 
 
-def _column(level: LevelHistograms, rows: int, apart: tuple[bool, ...]) -> Sheet:
-    width = LEFT + len(level.epochs) * (CELL + GAP)
-    sheet = Sheet(max(width, 150), TOP + rows * ROW + BOTTOM)
+def _column(level: LevelHistograms, rows: tuple[int, ...], columns: int, apart: tuple[bool, ...]) -> Sheet:
+    sheet = Sheet(LEFT + columns * (CELL + GAP), TOP + len(rows) * ROW + BOTTOM)
     colour = palette.level(level.colour)
     title(sheet, level.level, colour, level.note)
-    for index in range(rows):
-        sheet.text(LEFT - 7, TOP + (index + 0.6) * ROW, str(index + 1), across="right", size=SMALL)
+    for index, layer in enumerate(rows):
+        sheet.text(LEFT - 7, TOP + (index + 0.6) * ROW, str(layer), across="right", size=SMALL)
     for place, (epoch, layers) in enumerate(level.epochs):
         left = LEFT + place * (CELL + GAP)
         sheet.text(left, 32, epoch, size=SMALL)
-        bars, zeros, outside = [], [], []
-        for index, cell in enumerate(layers):
+        bars: list[Array] = []
+        zeros: list[Box] = []
+        outside: list[Box] = []
+        for cell in layers:
+            index = rows.index(cell.number)
             base = TOP + (index + 1) * ROW - 4.0
             first, last = _bins(left, apart)
             bars.append(_outline(cell, first, last, base))
@@ -90,7 +96,7 @@ def _column(level: LevelHistograms, rows: int, apart: tuple[bool, ...]) -> Sheet
         sheet.boxes(zeros, LIGHT["muted"])
         sheet.boxes(outside, LIGHT["alarm"])
         first, last = _bins(left, apart)
-        lines = [TOP + (index + 1) * ROW - 4.0 for index in range(rows)]
+        lines = [TOP + (index + 1) * ROW - 4.0 for index in range(len(rows))]
         sheet.rules([(first, y, last, y) for y in lines], LIGHT["ghost"])
         if layers and lines:
             for x, value, across in ((first, layers[0].low, "left"), (last, layers[0].high, "right")):
@@ -105,13 +111,13 @@ def _bins(left: float, apart: tuple[bool, ...]) -> tuple[float, float]:
 
 
 def _height(share: float) -> float:
-    return float(np.sqrt(share)) * (ROW - 8)
+    return float(np.cbrt(share)) * (ROW - 8)
 
 
 def _outline(cell: LayerHistogram, first: float, last: float, base: float) -> Array:
     if not cell.total or not cell.counts.any():
         return np.zeros((0, 2))
-    heights = np.sqrt(cell.counts / cell.total) * (ROW - 8)
+    heights = np.cbrt(cell.counts / cell.total) * (ROW - 8)
     edges = np.linspace(first, last, len(cell.counts) + 1)
     x = np.repeat(edges, 2)
     y = np.concatenate([[0.0], np.repeat(heights, 2), [0.0]])

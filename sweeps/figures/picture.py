@@ -8,19 +8,13 @@ from functools import cached_property
 from html import escape
 
 from sweeps.figures.canvas import FAMILY, Sheet, clean, png, themed
+from sweeps.figures.key import Mark, key_sheet
 from sweeps.figures.palette import LIGHT
+
+__all__ = ["Mark", "Panel", "Picture"]
 
 GAP = 14  # pixels between panels in the files
 WIDEST = 1080  # pixels after which panels begin a new line in the files
-
-
-@dataclass(frozen=True)
-class Mark:
-    """One entry of a picture's key: what a line, marker or bar stands for. `colour` is a name of the palette."""
-
-    label: str
-    colour: str
-    kind: str = "line"  # line | dashed | dot | ring | cross | bar | pale
 
 
 @dataclass(frozen=True)
@@ -68,44 +62,45 @@ class Picture:
         """The panels under their headings, in order."""
         return group(self.panels)
 
-    @property
-    def key(self) -> str:
-        """What the marks stand for, in one line of text."""
-        return "     ".join(f"{_SIGNS[mark.kind]} {clean(mark.label)}" for mark in self.marks)
-
     def svg(self) -> str:
         """A file of its own: title, panels and key on white paper, in plain colours any program can read."""
-        pieces = [_words(clean(self.title, 120), 22, 15, bold=True)]
-        top, right = 34, 0
-        for heading, panels in self.rows():
+        places, words, width, height = self._layout()
+        pieces = [
+            f'<text x="10" y="{y}" font-family="{FAMILY}" font-size="{size}" font-weight="700" fill="{LIGHT["ink"]}">{escape(text)}</text>'
+            for text, y, size in words
+        ]
+        pieces += [panel.source.replace("<svg ", f'<svg x="{x}" y="{y}" ', 1) for panel, x, y in places]
+        return (
+            '<?xml version="1.0" encoding="utf-8"?>\n'
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">'
+            f"<title>{escape(clean(self.title, 200))}</title><desc>{escape(clean(self.alternative, 2000))}</desc>"
+            f'<rect width="{width}" height="{height}" fill="{LIGHT["paper"]}"/>{"".join(pieces)}</svg>\n'
+        )
+
+    def png(self, scale: float = 2.0) -> bytes:
+        """The same as a picture of points, `scale` times the CSS pixels."""
+        places, words, width, height = self._layout()
+        return png([(panel.sheet, x, y) for panel, x, y in places], words, width, height, scale)
+
+    def _layout(self) -> tuple[list[tuple[Panel, int, int]], list[tuple[str, int, int]], int, int]:
+        """Where panels (left, top) and words (baseline, size) stand in a file, and its width and height."""
+        places: list[tuple[Panel, int, int]] = []
+        words = [(clean(self.title, 120), 22, 15)]
+        top, right = 36, 8 * len(self.title)
+        key = [("", [Panel(key_sheet(self.marks, WIDEST))])] if self.marks else []
+        for heading, panels in [*key, *self.rows()]:
             if heading:
-                pieces.append(_words(clean(heading), top + 14, 13, bold=True))
+                words.append((clean(heading), top + 14, 13))
                 top += 24
             left, tallest = 0, 0
             for panel in panels:
                 if left and left + panel.width > WIDEST:
                     left, top, tallest = 0, top + tallest + GAP, 0
-                pieces.append(panel.source.replace("<svg ", f'<svg x="{left}" y="{top}" ', 1))
+                places.append((panel, left, top))
                 left, tallest = left + panel.width + GAP, max(tallest, panel.height)
                 right = max(right, left - GAP)
             top += tallest + GAP
-        if self.key:
-            pieces.append(_words(self.key, top + 8, 11))
-            top += 24
-        return (
-            '<?xml version="1.0" encoding="utf-8"?>\n'
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {right} {top}" width="{right}" height="{top}" role="img">'
-            f"<title>{escape(clean(self.title, 200))}</title><desc>{escape(clean(self.alternative, 2000))}</desc>"
-            f'<rect width="{right}" height="{top}" fill="{LIGHT["paper"]}"/>{"".join(pieces)}</svg>\n'
-        )
-
-    def png(self, scale: float = 2.0) -> bytes:
-        """The same as a picture of points, `scale` times the CSS pixels."""
-        rows = [(heading, [panel.sheet for panel in panels]) for heading, panels in self.rows()]
-        return png(rows, self.title, self.key, scale, WIDEST, GAP)
-
-
-_SIGNS = {"line": "—", "dashed": "- -", "dot": "●", "ring": "○", "cross": "×", "bar": "■", "pale": "□"}
+        return places, words, right, top
 
 
 def group(panels: Sequence[Panel]) -> list[tuple[str, list[Panel]]]:
@@ -116,8 +111,3 @@ def group(panels: Sequence[Panel]) -> list[tuple[str, list[Panel]]]:
             rows.append((panel.heading, []))
         rows[-1][1].append(panel)
     return rows
-
-
-def _words(text: str, y: float, size: float, *, bold: bool = False) -> str:
-    weight = ' font-weight="700"' if bold else ""
-    return f'<text x="12" y="{y}" font-family="{FAMILY}" font-size="{size}"{weight} fill="{LIGHT["ink"]}">{escape(text)}</text>'

@@ -38,9 +38,12 @@ def plain(value: float) -> str:
     if value == 0:
         return "0"
     power = math.floor(math.log10(abs(value)) + 1e-9)
-    if not -4 < power < 6:
-        return number(value, 2)
-    return f"{value:.{max(0, 6 - power)}f}".rstrip("0").rstrip(".").replace("-", "−")
+    if not -4 < power < 5:
+        lead = f"{value / 10.0**power:.3g}"
+        sign = "−" if lead.startswith("-") else ""
+        lead = "" if lead.lstrip("-") == "1" else lead.lstrip("-") + "×"
+        return f"{sign}{lead}10{str(power).translate(SUPERSCRIPTS)}"
+    return (f"{value:.{6 - power}f}".rstrip("0").rstrip(".") if power < 6 else f"{value:.0f}").replace("-", "−")
 
 
 @dataclass(frozen=True)

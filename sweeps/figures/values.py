@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sweeps.figures import palette
 from sweeps.figures.canvas import Array, Sheet
@@ -32,18 +33,20 @@ class LevelValues:
     note: str = ""
 
 
-def values_by_level(rows: Sequence[LevelValues], scale: Scale, label: str, width: int, heading: str = "") -> Panel:
+def values_by_level(rows: Sequence[LevelValues], scale: Scale, label: str, width: int, name: str = "") -> Panel:
     """A row a level: pale dots for trials, a diamond with its interval for the level's best point, its number at the end.
 
-    Above 600 pixels of width the names stand left of their rows, below above them.
+    Above 600 pixels of width the levels' names stand left of their rows, below above them. `name`: what stands over the panel.
     """
     wide = width >= 600
     names = min(220, max(90, 12 + max((len(row.level) for row in rows), default=0) * 7)) if wide else 6
     step = 34 if wide else 46
-    top = 8 if wide else 12
+    top = (8 if wide else 10) + (22 if name else 0)
     sheet = Sheet(width, round(top + step * len(rows) + 40))
     frame = Frame(sheet, names, top, width - names - (150 if wide else 10), step * len(rows), scale, Scale(0, 1))
     ticks = scale.ticks(6 if wide else 4)
+    if name:
+        title(sheet, name, LIGHT["ink"], left=6)
     low, high = scale.ends
     for index, row in enumerate(rows):
         y = top + step * (index + (0.5 if wide else 0.68))
@@ -64,7 +67,7 @@ def values_by_level(rows: Sequence[LevelValues], scale: Scale, label: str, width
         sheet.rules([(x, frame.bottom, x, frame.bottom + 3)], LIGHT["ghost"])
         sheet.text(x, frame.bottom + 12, text, across="center", size=SMALL)
     sheet.text(frame.left, frame.bottom + 28, label, size=SMALL)
-    return Panel(sheet, heading)
+    return Panel(sheet)
 
 
 def _name(sheet: Sheet, row: LevelValues, place: tuple[float, float], wide: bool, colour: str) -> None:
@@ -97,7 +100,7 @@ def search_progress(kinds: Sequence[Tried], best: tuple[Array, Array], up: Scale
         frame.line(steps, np.repeat(values, 2), LIGHT["ink"], width=1.4)
     for kind in kinds:
         there = np.isfinite(kind.values)
-        keep = _some(np.flatnonzero(there).astype(float)).astype(int)
+        keep = _evenly(there, DOTS)
         sheet.dots(
             frame.x(kind.order[keep]), frame.y(kind.values[keep]), LIGHT[kind.colour], marker=kind.marker, size=7.0,
             hollow=kind.hollow,
@@ -117,7 +120,9 @@ class Series:
     line: tuple[Array, Array] | None = None
 
 
-def slices(name: str, series: Sequence[Series], across: Scale, ticks: Sequence[Tick] | None, up: Scale, note: str = "") -> Panel:
+def slices(
+    name: str, series: Sequence[Series], across: Scale, ticks: Sequence[Tick] | None, up: Scale, note: str = ""
+) -> Panel:
     """Value against one hyper-parameter: a dot a trial in its level's colour and marker, crosses for trials without a value."""
     sheet = Sheet(300, 220)
     frame = Frame(sheet, 46, 34, 244, 150, across, up)
@@ -129,11 +134,18 @@ def slices(name: str, series: Sequence[Series], across: Scale, ticks: Sequence[T
         if one.line is not None:
             frame.line(*one.line, colour, width=1.6)
         there = np.isfinite(one.values)
-        keep = _some(np.flatnonzero(there).astype(float), most).astype(int)
+        keep = _evenly(there, most)
         sheet.dots(
-            frame.x(one.x[keep]), frame.y(one.values[keep]), colour, marker=palette.marker(one.colour), size=6.0, alpha=0.8
+            frame.x(one.x[keep]),
+            frame.y(one.values[keep]),
+            colour,
+            marker=palette.marker(one.colour),
+            size=6.0,
+            alpha=0.8,
         )
-        sheet.dots(frame.x(one.x[~there]), np.full((~there).sum(), frame.top - 6.0), LIGHT["alarm"], marker="x", size=5.0)
+        sheet.dots(
+            frame.x(one.x[~there]), np.full((~there).sum(), frame.top - 6.0), LIGHT["alarm"], marker="x", size=5.0
+        )
     title(sheet, name, LIGHT["ink"], note)
     return Panel(sheet)
 
@@ -142,9 +154,17 @@ def _some(values: Array, most: int = DOTS) -> Array:
     """All of them, or the best-spread `most` of them (even steps through the sorted values keep both ends)."""
     if len(values) <= most:
         return values
-    return np.sort(values)[np.linspace(0, len(values) - 1, most).round().astype(int)]
+    chosen: Array = np.sort(values)[np.linspace(0, len(values) - 1, most).round().astype(int)]
+    return chosen
+
+
+def _evenly(there: NDArray[np.bool_], most: int) -> NDArray[np.intp]:
+    """Indices of what is there, at most `most` of them, evenly chosen."""
+    found = np.flatnonzero(there)
+    return found if len(found) <= most else found[np.linspace(0, len(found) - 1, most).round().astype(int)]
 
 
 def _jitter(count: int, reach: float) -> Array:
     """Offsets that keep equal values apart: the golden ratio's sequence, the same every time."""
-    return (np.arange(count) * 0.6180339887 % 1.0 - 0.5) * 2.0 * reach
+    offsets: Array = (np.arange(count, dtype=np.float64) * 0.6180339887 % 1.0 - 0.5) * 2.0 * reach
+    return offsets

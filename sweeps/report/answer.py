@@ -1,0 +1,153 @@
+"""The answer in one or two plain sentences, and what a reader must know before believing it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from sweeps.comparison import Difference, LevelSummary, Tested, all_pairs, rank
+from sweeps.figures.scales import number
+from sweeps.report.evidence import Evidence, Run
+from sweeps.report.factors import Factor
+from sweeps.report.value_pictures import best_first, edge_alarms, level_summaries
+from sweeps.report.words import (
+    count_text,
+    is_share,
+    listed,
+    metric_text,
+    metric_words,
+    point_text,
+    spread_text,
+    value_text,
+)
+
+FEW = 3  # a point of so many settings is named in the headline itself
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`headline`: what came out, with the best point's `settings`. `detail`: how sure that is. `cautions`: what limits it, each a sentence."""
+
+    headline: str
+    detail: str
+    settings: tuple[tuple[str, str], ...]
+    cautions: tuple[str, ...]
+
+
+def answer(evidence: Evidence, factor: Factor | None) -> Answer:
+    """What the trials say, in words that claim no more than they show."""
+    points = rank(evidence.tested(), minimize=evidence.minimize)
+    valued = [point for point in points if point.values]
+    if not valued:
+        ended = sum(run.ended for run in evidence.runs)
+        words = "No trial has a value yet." if not ended else f"None of {count_text(ended, 'trial')} has a value."
+        return Answer(words, "", (), _cautions(evidence, []))
+    best = valued[0]
+    found = level_summaries(evidence, factor) if factor is not None else []
+    point = evidence.points[best.name][0].point
+    settings = tuple((name, value_text(value)) for name, value in point.items()) if len(point) > FEW else ()
+    headline = _headline(evidence, best, len(points), factor)
+    return Answer(headline, _detail(evidence, best, factor, found), settings, _cautions(evidence, valued))
+
+
+def companion(evidence: Evidence) -> str:
+    """The metric that reads best beside the objective: the accuracy of the same part for a loss, and the other way round; or none."""
+    part, _, kind = evidence.objective.rpartition("/")
+    other = f"{part}/{'loss' if kind == 'accuracy' else 'accuracy'}"
+    return other if any(other in run.metrics for run in evidence.runs) else ""
+
+
+def mean_last(runs: list[Run], metric: str) -> float:
+    """Mean over the finished runs of a metric's last value; nan where there is none."""
+    values = [run.last(metric) for run in runs if run.counts]
+    return sum(values) / len(values) if values else math.nan
+
+
+def _headline(evidence: Evidence, best: Tested, tried: int, factor: Factor | None) -> str:
+    runs = evidence.points[best.name]
+    found, metric, other = best.estimate, metric_words(evidence.objective), companion(evidence)
+    beside = "" if not other else f" ({metric_words(other)} {metric_text(other, mean_last(runs, other))})"
+    point = runs[0].point
+    who = point_text(point)
+    if len(point) > FEW:
+        who = factor.of(runs[0]) if factor is not None and factor.of(runs[0]) else "the point below"
+    who = who[:1].upper() + who[1:] if who.startswith("the") else who
+    superlative = "lowest" if evidence.minimize else "highest"
+    over = f" over {count_text(found.n, 'replicate')}" if found.n > 1 else ""
+    value = spread_text(evidence.objective, found)
+    return f"{who} reaches the {superlative} {metric} of {count_text(tried, 'point')}: {value}{over}{beside}."
+
+
+def _detail(evidence: Evidence, best: Tested, factor: Factor | None, found: list[LevelSummary]) -> str:
+    if best.estimate.n < 2:
+        ordered = [level for level in best_first(evidence, found) if level.best is not None]
+        words = ""
+        if factor is not None and len(ordered) > 1 and ordered[1].best is not None:
+            words = (
+                f"The best {factor.name.replace('_', ' ')} after {ordered[0].level} is {ordered[1].level}, "
+                f"at {spread_text(evidence.objective, ordered[1].best.estimate)}. "
+            )
+        return words + "Each point was trained once, so this is a lead to confirm, not yet a verdict."
+    if factor is None or len([level for level in found if level.best is not None]) < 2:
+        return f"The 95 % interval of its mean is {_interval(evidence, best)}."
+    return verdict(evidence, factor, found)
+
+
+def verdict(evidence: Evidence, factor: Factor, found: list[LevelSummary]) -> str:
+    """The best points of the levels against the leader's, paired by replicate and corrected together (Holm)."""
+    ordered = [level for level in best_first(evidence, found) if level.best is not None]
+    leader = ordered[0].level
+    pairs = all_pairs({level.level: level.best.values for level in ordered if level.best is not None})
+    against = [pair for pair in pairs if leader in (pair.first, pair.second)]
+    tested = [pair for pair in against if pair.p is not None]
+    apart = [_other(pair, leader) for pair in tested if pair.separated()]
+    close = [_other(pair, leader) for pair in tested if not pair.separated()]
+    replicates = max((pair.n for pair in tested), default=0)
+    parts = []
+    if close:
+        verb = "is" if len(close) == 1 else "are"
+        parts.append(f"{listed(close)} {verb} not separated from {leader} at {count_text(replicates, 'replicate')}")
+    if apart:
+        gaps = sorted(abs(pair.mean or 0.0) for pair in tested if pair.separated())
+        by = _size(evidence, gaps[0]) + (f" to {_size(evidence, gaps[-1])}" if len(gaps) > 1 else "")
+        worst = max(pair.adjusted or 0.0 for pair in tested if pair.separated())
+        parts.append(
+            f"{leader} beats {listed(apart)} by {by} (paired over replicates, p ≤ {number(worst, 2)} after Holm's correction)"
+        )
+    if not parts:
+        return "The levels share no replicates, so no difference was tested."
+    return "; ".join(parts) + f". This speaks of each {factor.name.replace('_', ' ')} as tuned here."
+
+
+def _other(pair: Difference, leader: str) -> str:
+    return pair.second if pair.first == leader else pair.first
+
+
+def _size(evidence: Evidence, gap: float) -> str:
+    return f"{100 * gap:.1f} points" if is_share(evidence.objective) else number(gap, 2)
+
+
+def _interval(evidence: Evidence, best: Tested) -> str:
+    found = best.estimate
+    return (
+        f"{metric_text(evidence.objective, found.low or 0.0)} to {metric_text(evidence.objective, found.high or 0.0)}"
+    )
+
+
+def _cautions(evidence: Evidence, valued: list[Tested]) -> tuple[str, ...]:
+    words = []
+    if len(valued) > 1:
+        once = all(point.estimate.n == 1 for point in valued)
+        words.append(
+            f"The best of {len(valued)} points is partly the luckiest: expect a somewhat worse value when it is trained again"
+            + (". Replicates (search.replicates) would show how much." if once else " on fresh replicates.")
+        )
+    under_way = sum(not run.ended for run in evidence.runs)
+    if under_way:
+        words.append(f"{count_text(under_way, 'trial')} had not ended when this report was made.")
+    if evidence.first.search.get("objective_at") == "best":
+        words.append("Values are each training's best epoch, chosen after the fact, and so optimistic.")
+    stopped = sum(run.status == "stopped" for run in evidence.runs)
+    if stopped:
+        words.append(f"{count_text(stopped, 'trial')} stopped early; their values are shown but not ranked.")
+    return (*words, *edge_alarms(evidence))

@@ -1,0 +1,173 @@
+"""What a report knows: its runs and what was asked of them, as plain values and arrays, however they were stored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from sweeps.comparison.points import Array, Tested
+
+VALUELESS = (
+    "diverged",
+    "failed",
+    "out_of_memory",
+    "lost",
+)  # ends that leave a trial without a value; they count as lost
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A diagnosis of one run: its name, the epoch that shows it, what was seen, what the field does about it."""
+
+    name: str
+    epoch: int
+    summary: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trial as MLflow holds it. `value` is nan where it has none; `metrics` are aligned with `epochs` (nan where missing)."""
+
+    id: str
+    execution: str
+    key: str
+    order: int
+    replicate: int
+    point: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    reason: Mapping[str, Any]
+    status: str
+    value: float
+    epochs: Array
+    metrics: Mapping[str, Array]
+    activations: Mapping[int, Sequence[Mapping[str, Any]]]  # epoch -> layers
+    findings: tuple[Finding, ...] = ()
+    error: str = ""
+    attempts: int = 1
+    node: str = ""
+    seconds: float = math.nan
+
+    @property
+    def counts(self) -> bool:
+        """Whether its value may be compared: a finite value of a training that ran to its end."""
+        return math.isfinite(self.value) and self.status == "finished"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.status not in ("running", "waiting", "interrupted")
+
+    def last(self, metric: str) -> float:
+        """The last known value of a metric; nan if there is none."""
+        values = self.metrics.get(metric)
+        if values is None:
+            return math.nan
+        known = values[~np.isnan(values)]
+        return float(known[-1]) if known.size else math.nan
+
+    def layers(self, prefix: str) -> list[str]:
+        """The metrics `<prefix>/layer<k>` it has, by k."""
+        names = [name for name in self.metrics if name.startswith(f"{prefix}/layer")]
+        return sorted(names, key=lambda name: (len(name), name))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One searched hyper-parameter: `choices`, or a range."""
+
+    name: str
+    choices: tuple[Any, ...] = ()
+    low: float = math.nan
+    high: float = math.nan
+    log: bool = False
+
+    @property
+    def numeric(self) -> bool:
+        """Whether its values lie on a line: a range, or a choice among three or more numbers."""
+        numbers = [each for each in self.choices if isinstance(each, int | float) and not isinstance(each, bool)]
+        return not self.choices or (len(numbers) == len(self.choices) and len(numbers) >= 3)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One execution: what was asked, on what data, by which machine, and how it ended."""
+
+    execution: str
+    name: str
+    description: str
+    text: str
+    definition: Mapping[str, Any]
+    axes: tuple[Axis, ...]
+    fixed: Mapping[str, Any]
+    search: Mapping[str, Any]
+    data: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    counts: Mapping[str, int]
+    skipped: Sequence[Mapping[str, Any]]
+    closed: str
+    seconds: float
+    run: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that a report is made from."""
+
+    asked: tuple[Asked, ...]
+    runs: tuple[Run, ...]
+    objective: str
+    minimize: bool
+    orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # factor -> its levels in the registry's order
+
+    @property
+    def first(self) -> Asked:
+        """The execution that the report is named after."""
+        return self.asked[0]
+
+    @cached_property
+    def axes(self) -> tuple[Axis, ...]:
+        """The searched hyper-parameters of all executions; one that several searched keeps the widest range and all choices."""
+        merged: dict[str, Axis] = {}
+        for asked in self.asked:
+            for axis in asked.axes:
+                known = merged.get(axis.name)
+                if known is None:
+                    merged[axis.name] = axis
+                elif bool(known.choices) == bool(axis.choices):
+                    merged[axis.name] = Axis(
+                        axis.name,
+                        tuple(dict.fromkeys((*known.choices, *axis.choices))),
+                        min(known.low, axis.low),
+                        max(known.high, axis.high),
+                        known.log and axis.log,
+                    )
+        return tuple(merged.values())
+
+    @property
+    def gridded(self) -> bool:
+        """Whether every execution walked a grid, so that levels met the same other settings."""
+        return all(asked.search.get("strategy") == "grid" for asked in self.asked)
+
+    @cached_property
+    def points(self) -> dict[tuple[str, int], list[Run]]:
+        """The runs of each point, by replicate: a point is (execution, number of its proposal)."""
+        found: dict[tuple[str, int], list[Run]] = {}
+        for run in sorted(self.runs, key=lambda run: (run.order, run.replicate)):
+            found.setdefault((run.execution, run.order), []).append(run)
+        return found
+
+    def tested(self, levels: Mapping[str, Mapping[str, str]] | None = None) -> list[Tested]:
+        """The points with their values by replicate; runs that are still under way, and those stopped early, are left out."""
+        tested = []
+        for name, runs in self.points.items():
+            values = {run.replicate: run.value for run in runs if run.counts}
+            lost = sum(run.ended and run.status != "stopped" and not run.counts for run in runs)
+            if values or lost:
+                tested.append(Tested(name, values, lost, (levels or {}).get(runs[0].key, {})))
+        return tested

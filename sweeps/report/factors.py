@@ -1,0 +1,126 @@
+"""The factors of a report: choices that were varied, their levels, and each level's colour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sweeps.comparison import explained
+from sweeps.figures import palette
+from sweeps.report.evidence import Axis, Evidence, Run
+from sweeps.report.words import value_text
+
+MOST_LEVELS = 10  # panels a figure; a factor with more levels shows those with the best values
+FEW = 6  # so many distinct values of a sub-parameter still make levels of their own ("normal 1", "normal 0.01")
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A choice that was varied. `levels` in the registry's order; `level_of` gives a run's level by the run's identity."""
+
+    name: str
+    levels: tuple[str, ...]
+    level_of: dict[str, str] = field(repr=False)
+    colours: dict[str, int] = field(repr=False)
+    explains: float = 0.0  # share of the values' variance (on ranks) that lies between its levels
+
+    def of(self, run: Run) -> str:
+        """The level that a run belongs to; empty for a run that has none (the choice was not active)."""
+        return self.level_of.get(run.id, "")
+
+    def runs(self, evidence: Evidence, level: str) -> list[Run]:
+        """The runs of a level."""
+        return [run for run in evidence.runs if self.of(run) == level]
+
+
+def find_factors(evidence: Evidence) -> tuple[Factor, ...]:
+    """Every varied choice with two levels or more, in the definition's order (a comparison's own factor first); where nothing
+    but numbers was varied, the numbers that take few values; where several definitions are compared, their executions."""
+    names = [axis.name for axis in evidence.axes if not axis.numeric]
+    taken = {part for name in names for part in _parts(evidence, name)}
+    found = [factor for name in names if name not in taken and (factor := _factor(evidence, name)) is not None]
+    if not found:
+        few = [axis.name for axis in evidence.axes if axis.choices and len(axis.choices) <= MOST_LEVELS]
+        found = [factor for name in few if (factor := _factor(evidence, name)) is not None]
+    executions = _executions(evidence)
+    if executions is not None:
+        differ = len({asked.name for asked in evidence.asked}) > 1
+        found = [executions, *found] if differ or not found else [*found, executions]
+    wanted = str(evidence.first.definition.get("comparison", {}).get("factor", ""))
+    return tuple(sorted(found, key=lambda factor: factor.name != wanted))
+
+
+def whole(evidence: Evidence) -> Factor:
+    """A factor of one level that holds every run, for sweeps that vary no choice."""
+    return Factor("all trials", ("all trials",), {run.id: "all trials" for run in evidence.runs}, {"all trials": 0})
+
+
+def _factor(evidence: Evidence, name: str) -> Factor | None:
+    parts = _parts(evidence, name)
+    level_of = {run.id: _label(run, name, parts) for run in evidence.runs if name in run.point}
+    present = set(level_of.values())
+    if len(present) < 2:
+        return None
+    order = evidence.orders.get(name) or tuple(
+        value_text(choice) for axis in evidence.axes if axis.name == name for choice in axis.choices
+    )
+    levels = sorted(present, key=lambda level: _place(level, order))
+    colours = palette.assign(levels, order)
+    if len(levels) > MOST_LEVELS:
+        levels = sorted(_best(evidence, level_of, levels)[:MOST_LEVELS], key=lambda level: _place(level, order))
+    return Factor(name, tuple(levels), level_of, colours, _explains(evidence, level_of))
+
+
+def _parts(evidence: Evidence, name: str) -> tuple[str, ...]:
+    """Discrete sub-parameters that come with some of the factor's values alone, and so make levels of their own."""
+    found = []
+    for axis in evidence.axes:
+        if axis.name == name or not axis.choices or len(axis.choices) > FEW:
+            continue
+        having = {value_text(run.point[name]) for run in evidence.runs if name in run.point and axis.name in run.point}
+        lacking = {
+            value_text(run.point[name]) for run in evidence.runs if name in run.point and axis.name not in run.point
+        }
+        if having and lacking and not having & lacking:
+            found.append(axis.name)
+    return tuple(found)
+
+
+def _label(run: Run, name: str, parts: Sequence[str]) -> str:
+    return " ".join(value_text(run.point[each]) for each in (name, *parts) if each in run.point)
+
+
+def _place(level: str, order: Sequence[str]) -> tuple[int, list[float], str]:
+    first, _, rest = level.partition(" ")
+    word = level if level in order else first
+    numbers = [float(each) for each in rest.split() if each.replace(".", "", 1).isdigit()]
+    return (order.index(word) if word in order else len(order), numbers, level)
+
+
+def _best(evidence: Evidence, level_of: dict[str, str], levels: Sequence[str]) -> list[str]:
+    sign = 1.0 if evidence.minimize else -1.0
+    best: dict[str, float] = {}
+    for run in evidence.runs:
+        if run.counts and run.id in level_of:
+            level = level_of[run.id]
+            best[level] = min(best.get(level, float("inf")), sign * run.value)
+    return sorted(levels, key=lambda level: best.get(level, float("inf")))
+
+
+def _explains(evidence: Evidence, level_of: dict[str, str]) -> float:
+    runs = [run for run in evidence.runs if run.id in level_of and run.ended and run.status != "stopped"]
+    sign = 1.0 if evidence.minimize else -1.0
+    return explained([sign * run.value for run in runs], [level_of[run.id] for run in runs])
+
+
+def _executions(evidence: Evidence) -> Factor | None:
+    if len(evidence.asked) < 2:
+        return None
+    levels = tuple(asked.execution for asked in evidence.asked)
+    level_of = {run.id: run.execution for run in evidence.runs}
+    return Factor("execution", levels, level_of, palette.assign(levels, levels), _explains(evidence, level_of))
+
+
+def numeric_axes(evidence: Evidence) -> list[Axis]:
+    """The searched numbers."""
+    return [axis for axis in evidence.axes if axis.numeric]

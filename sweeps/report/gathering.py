@@ -1,0 +1,138 @@
+"""From what MLflow holds to evidence: the documents of executions and of their trials, turned into plain values and arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sweeps.comparison.points import Array
+from sweeps.report.evidence import Asked, Axis, Evidence, Finding, Run
+
+if TYPE_CHECKING:
+    from sweeps.tracking import ExecutionRecord
+
+
+def gather(records: Sequence[ExecutionRecord]) -> Evidence:
+    """The evidence that these executions hold. Raises ValueError without records, or where their objectives differ."""
+    if not records:
+        raise ValueError("expected at least one execution to report on, got none")
+    asked = tuple(read_execution_document(record.document, record.run_id) for record in records)
+    runs = tuple(
+        read_trial_document(trial.document, trial.run_id, dict(trial.params))
+        for record in records
+        for trial in record.trials
+    )
+    return evidence_of(asked, runs)
+
+
+def evidence_of(asked: Sequence[Asked], runs: Sequence[Run]) -> Evidence:
+    """Executions and runs as evidence; they must have one objective to be compared by."""
+    objectives = {(str(each.search.get("objective", "")), str(each.search.get("direction", ""))) for each in asked}
+    if len(objectives) > 1:
+        words = ", ".join(
+            f"{each.execution}: {each.search.get('direction')} {each.search.get('objective')}" for each in asked
+        )
+        raise ValueError(f"expected executions with one objective, got {words}; make a report of each")
+    objective, direction = objectives.pop()
+    return Evidence(tuple(asked), tuple(runs), objective, direction != "maximize", registry_orders())
+
+
+def registry_orders() -> dict[str, tuple[str, ...]]:
+    """The registered names of each family in their registry's order, which fixes their colours."""
+    from model.hyperparameters import hyperparameters
+
+    return {
+        name: tuple(map(str, each.choices))
+        for name, each in hyperparameters().items()
+        if each.kind == "choice" and each.choices
+    }
+
+
+def read_execution_document(document: Mapping[str, Any], run: str) -> Asked:
+    """What was asked, from the document of an execution's summary run."""
+    definition = document.get("definition") or {}
+    search = dict(definition.get("search") or {})
+    for name in ("objective", "direction"):
+        search[name] = document.get(name) or search.get(name)
+    if search.get("seed") is None and document.get("seed") is not None:
+        search["seed"] = document["seed"]
+    return Asked(
+        execution=str(document.get("execution", "")),
+        name=str(definition.get("name", "")),
+        description=str(definition.get("description") or ""),
+        text=str(document.get("text") or ""),
+        definition=definition,
+        axes=tuple(_axis(row) for row in definition.get("space") or () if isinstance(row, Mapping)),
+        fixed=dict(definition.get("fixed") or {}),
+        search=search,
+        data=dict(document.get("data") or {}),
+        environment=dict(document.get("environment") or {}),
+        counts=dict(document.get("counts") or {}),
+        skipped=list(document.get("skipped") or ()),
+        closed=str(document.get("closed") or ""),
+        seconds=_number(document.get("seconds")),
+        run=run,
+    )
+
+
+def read_trial_document(document: Mapping[str, Any], run: str, parameters: Mapping[str, Any] | None = None) -> Run:
+    """One run, from the document of a trial's run."""
+    records = [record for record in document.get("records") or () if isinstance(record, Mapping)]
+    epochs = np.asarray([float(record["epoch"]) for record in records], dtype=np.float64)
+    specification = document.get("specification") or {}
+    return Run(
+        id=run,
+        execution=str(document.get("execution", "")),
+        key=str(document.get("key", "")),
+        order=int(document.get("order") or 0),
+        replicate=int(document.get("replicate") or 0),
+        point=dict(document.get("point") or {}),
+        parameters=dict(specification.get("hyperparameters") or parameters or {}),
+        reason=dict(document.get("reason") or {}),
+        status=str(document.get("status") or "running"),
+        value=_number(document.get("value")),
+        epochs=epochs,
+        metrics=_columns(records),
+        activations={int(record["epoch"]): layers for record in records if (layers := record.get("activations"))},
+        findings=tuple(_findings(document.get("findings") or ())),
+        error=str(document.get("error") or ""),
+        attempts=int(document.get("attempts") or 1),
+        node=str(document.get("node") or ""),
+        seconds=_number(document.get("seconds")),
+    )
+
+
+def _axis(row: Mapping[str, Any]) -> Axis:
+    if "choices" in row:
+        return Axis(str(row["name"]), tuple(tuple(each) if isinstance(each, list) else each for each in row["choices"]))
+    return Axis(str(row["name"]), (), _number(row.get("low")), _number(row.get("high")), row.get("scale") == "log")
+
+
+def _columns(records: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
+    names = dict.fromkeys(name for record in records for name in record.get("metrics") or {})
+    return {
+        name: np.asarray([_number((record.get("metrics") or {}).get(name)) for record in records], dtype=np.float64)
+        for name in names
+    }
+
+
+def _findings(found: Iterable[Any]) -> Iterable[Finding]:
+    for each in found:
+        if isinstance(each, Mapping):
+            epoch = each.get("epoch")
+            yield Finding(
+                str(each.get("name", "")), int(epoch) if isinstance(epoch, int | float) else 0,
+                str(each.get("summary") or ""), str(each.get("advice") or ""),
+            )  # fmt: skip
+
+
+def _number(value: Any) -> float:
+    """A number, also as the words "nan", "inf", "-inf"; nan for what is none."""
+    if isinstance(value, bool) or value is None:
+        return math.nan
+    if isinstance(value, int | float):
+        return float(value)
+    return float(value) if value in ("nan", "inf", "-inf", "Infinity", "-Infinity", "NaN") else math.nan

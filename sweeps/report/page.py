@@ -1,0 +1,220 @@
+"""From evidence to one HTML page: which sections, which pictures, in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from sweeps.figures.palette import DARK, LIGHT, variables
+from sweeps.figures.picture import Picture
+from sweeps.report import tables
+from sweeps.report.answer import Answer, answer
+from sweeps.report.evidence import Asked, Evidence
+from sweeps.report.factors import Factor, find_factors, whole
+from sweeps.report.training_pictures import curves_picture, gradients_picture, histograms_picture, shares_picture
+from sweeps.report.value_pictures import levels_picture, other_factors_picture, progress_picture, slices_picture
+from sweeps.report.words import count_text, metric_words, seconds_text, value_text
+
+MOST_FACETS = 4  # levels of a second, crossed factor that get a panel each beside each other
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: its pictures, and those that are folded away."""
+
+    name: str
+    title: str
+    pictures: tuple[Picture, ...]
+    more: tuple[Picture, ...] = ()
+    more_title: str = ""
+
+
+@dataclass(frozen=True)
+class AskedText:
+    """What was asked of one execution, as text."""
+
+    execution: str
+    description: str
+    text: str
+    pairs: tuple[tuple[str, str], ...]
+    environment: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything the template shows."""
+
+    title: str
+    subject: str
+    question: str
+    style: str
+    answer: Answer
+    facts: tuple[tuple[str, str], ...]
+    lead: Picture | None
+    contents: tuple[tuple[str, str], ...]
+    best: tables.Table
+    sections: tuple[Section, ...]
+    failures: tuple[tables.Failure, ...]
+    failure_sentence: str
+    troubles: tuple[tables.Trouble, ...]
+    asked: tuple[AskedText, ...]
+    searched: tables.Table
+    trials: tables.Table
+    commands: tuple[tuple[str, str], ...]
+    footer: str
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """Every picture of the page, in order."""
+        inside = [picture for section in self.sections for picture in (*section.pictures, *section.more)]
+        return ([self.lead] if self.lead is not None else []) + inside
+
+
+def make_page(evidence: Evidence) -> Page:
+    """The page of some executions' evidence."""
+    factors = find_factors(evidence)
+    main = factors[0] if factors else None
+    lead = None
+    if main is not None and any(run.counts for run in evidence.runs):
+        lead = levels_picture(evidence, main, _crossed(evidence, factors))
+    elif any(run.counts for run in evidence.runs):
+        lead = progress_picture(evidence)
+    sections = tuple(section for section in _sections(evidence, factors, lead) if section.pictures)
+    failures, sentence = tables.failures(evidence)
+    troubles = tables.troubles(evidence, factors)
+    contents = [("best", "Best points"), *((section.name, section.title) for section in sections)]
+    contents += [("failures", "Failures and diagnoses")] if failures or troubles else []
+    contents += [("asked", "What was asked"), ("trials", "All trials"), ("reproduce", "How to reproduce")]
+    subject = ", ".join(asked.execution for asked in evidence.asked)
+    return Page(
+        title=f"{subject} – comparison of trainings",
+        subject=f"{subject} · {count_text(len(evidence.runs), 'training')}",
+        question=evidence.first.description or f"What did {subject} find?",
+        style=_style(),
+        answer=answer(evidence, main),
+        facts=tuple(_facts(evidence)),
+        lead=lead,
+        contents=tuple(contents),
+        best=tables.best_points(evidence),
+        sections=sections,
+        failures=tuple(failures),
+        failure_sentence=sentence,
+        troubles=tuple(troubles),
+        asked=tuple(_asked(asked) for asked in evidence.asked),
+        searched=tables.searched(evidence),
+        trials=tables.all_trials(evidence),
+        commands=tuple(tables.reproduce(evidence)),
+        footer="Made by Kurabe from MLflow alone; this file needs no network. Intervals cover the randomness of training on this one split of "
+        "the data, not the sampling of the data.",
+    )
+
+
+def render(page: Page) -> str:
+    """The page as HTML, everything escaped."""
+    from jinja2 import Environment, StrictUndefined
+
+    source = files("sweeps.report").joinpath("page.html.j2").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(source).render(page=page)
+
+
+def _crossed(evidence: Evidence, factors: tuple[Factor, ...]) -> Factor | None:
+    """A second factor whose every combination with the first was tried: then each of its levels gets a panel."""
+    if len(factors) < 2 or not evidence.gridded:
+        return None
+    first, second = factors[0], factors[1]
+    pairs = {(first.of(run), second.of(run)) for run in evidence.runs}
+    complete = all((a, b) in pairs for a in first.levels for b in second.levels)
+    return second if complete and len(second.levels) <= MOST_FACETS else None
+
+
+def _sections(evidence: Evidence, factors: tuple[Factor, ...], lead: Picture | None) -> list[Section]:
+    main = factors[0] if factors else whole(evidence)
+    inner = next((factor for factor in factors if factor.name == "initializer"), main)
+    if inner.name == "activation" and len(factors) > 1:
+        inner = factors[1] if factors[0] is inner else factors[0]
+    second = _crossed(evidence, factors)
+    curves = [curves_picture(evidence, main, kind, second) for kind in ("loss", "accuracy")]
+    further = [curves_picture(evidence, factor) for factor in factors[1:]] if second is None else []
+    inside = [histograms_picture(evidence, inner), gradients_picture(evidence, inner)]
+    shares = [shares_picture(evidence, inner, prefix) for prefix in ("dead", "saturated")]
+    progress = progress_picture(evidence)
+    if lead is not None and progress is not None and lead.name == progress.name:
+        progress = None
+    search = [
+        progress,
+        slices_picture(evidence, main if factors else None),
+        other_factors_picture(evidence, factors[1:]),
+    ]
+    return [
+        Section("curves", "Learning curves", _there(curves), _there(further), "Loss by every other choice"),
+        Section("inside", "Inside the networks", _there(inside), _there(shares), "Dead units and saturation"),
+        Section("search", "The search", _there(search)),
+    ]
+
+
+def _there(pictures: list[Picture | None]) -> tuple[Picture, ...]:
+    return tuple(picture for picture in pictures if picture is not None)
+
+
+def _facts(evidence: Evidence) -> list[tuple[str, str]]:
+    runs, first = evidence.runs, evidence.first
+    lost = sum(run.ended and run.status != "stopped" and not run.counts for run in runs)
+    points = len(evidence.points)
+    trials = count_text(len(runs), "training") + (f" of {count_text(points, 'point')}" if points != len(runs) else "")
+    facts = [("Trained", trials + (f", {lost} without a value" if lost else ""))]
+    facts.append(
+        ("Objective", f"{metric_words(evidence.objective)}, {'lower' if evidence.minimize else 'higher'} is better")
+    )
+    facts.append(("Search", value_text(first.search.get("strategy", "")).replace("_", " ")))
+    data = first.data
+    sizes = [f"{int(data[part]):,}" for part in ("train", "validation", "test") if isinstance(data.get(part), int)]
+    facts.append(
+        (
+            "Data",
+            f"{data.get('name', '')}, {' / '.join(sizes)} to train, validate, test"
+            if len(sizes) == 3
+            else str(data.get("name", "")),
+        )
+    )
+    if first.seconds == first.seconds:
+        facts.append(("Took", seconds_text(sum(asked.seconds for asked in evidence.asked))))
+    return facts
+
+
+def _asked(asked: Asked) -> AskedText:
+    search = {name: value for name, value in asked.search.items() if value not in (None, "", {}) and name != "options"}
+    pairs = [("search", ", ".join(f"{name} {value_text(value)}" for name, value in search.items()))]
+    options = asked.search.get("options") or {}
+    if isinstance(options, Mapping) and options:
+        pairs.append(
+            ("the strategy's options", ", ".join(f"{name} {value_text(value)}" for name, value in options.items()))
+        )
+    if asked.fixed:
+        pairs.append(
+            ("fixed for all trials", ", ".join(f"{name} {value_text(value)}" for name, value in asked.fixed.items()))
+        )
+    pairs.append(
+        ("data", ", ".join(f"{name} {_short(value)}" for name, value in asked.data.items() if name != "digest"))
+    )
+    pairs.append(("data digest (sha256)", str(asked.data.get("digest", ""))))
+    if asked.skipped:
+        pairs.append(("points not trained", count_text(len(asked.skipped), "duplicate or impossible point")))
+    pairs.append(("ended because", asked.closed or "it has not ended"))
+    environment = [("execution", asked.execution), ("summary run", asked.run), *tables.environment(asked.environment)]
+    return AskedText(asked.execution, asked.description, asked.text, tuple(pairs), tuple(environment))
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list | tuple) and len(value) > 12:
+        return f"{len(value)}"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value_text(value)
+
+
+def _style() -> str:
+    light = variables(LIGHT) + "--wash:#f5f7f9;--link:#2450c8;"
+    dark = variables(DARK) + "--wash:#1c2026;--link:#93b1ff;"
+    sheet = files("sweeps.report").joinpath("page.css").read_text(encoding="utf-8")
+    return f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n{sheet}"

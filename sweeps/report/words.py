@@ -1,0 +1,104 @@
+"""Values and points in words, the same in every table, figure and sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sweeps.comparison import Estimate
+from sweeps.figures.scales import number
+
+NAMED = (
+    "optimizer",
+    "initializer",
+    "activation",
+    "schedule",
+    "weight_decay.norm",
+)  # their values need no name beside them
+
+
+def value_text(value: Any) -> str:
+    """A hyper-parameter's value: 0.0032, on, 100-100, adam."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        text = number(value)
+        return text.rstrip("0").rstrip(".") if "." in text and "×" not in text else text
+    if isinstance(value, list | tuple):
+        return "-".join(value_text(each) for each in value) or "none"
+    return str(value)
+
+
+def point_text(point: Mapping[str, Any], leave_out: Iterable[str] = ()) -> str:
+    """A point in one line: `adam, learning_rate 0.0032, he, batch_normalization on`."""
+    skipped = set(leave_out)
+    words = []
+    for name, value in point.items():
+        if name not in skipped:
+            words.append(value_text(value) if name in NAMED else f"{name} {value_text(value)}")
+    return ", ".join(words) or "the fixed settings"
+
+
+def metric_words(metric: str) -> str:
+    """`validation/loss` as people say it: validation loss."""
+    return metric.replace("/", " ").replace("_", " ")
+
+
+def metric_text(metric: str, value: float, digits: int = 3) -> str:
+    """A metric's value: accuracies in per cent, all else in significant digits; a dash where there is none."""
+    if math.isnan(value):
+        return "–"
+    return f"{100 * value:.1f} %" if is_share(metric) and math.isfinite(value) else number(value, digits)
+
+
+def spread_text(metric: str, found: Estimate) -> str:
+    """`0.0812 ± 0.0040`: mean ± standard deviation, or the single value."""
+    if found.mean is None:
+        return "–"
+    if found.std is None:
+        return metric_text(metric, found.mean)
+    if is_share(metric):
+        return f"{100 * found.mean:.1f} ± {100 * found.std:.1f} %"
+    return f"{number(found.mean)} ± {number(found.std, 2)}"
+
+
+def range_text(metric: str, low: float | None, high: float | None) -> str:
+    """`0.077 – 0.085`; a dash where it is not known."""
+    if low is None or high is None:
+        return "–"
+    return f"{metric_text(metric, low)} – {metric_text(metric, high)}"
+
+
+def is_share(metric: str) -> bool:
+    """Whether a metric lies between 0 and 1 and reads best in per cent."""
+    return metric.endswith("accuracy")
+
+
+def count_text(count: int, one: str, many: str = "") -> str:
+    """`1 trial`, `3 trials`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def listed(words: Iterable[str], last: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    everything = list(words)
+    if len(everything) < 2:
+        return "".join(everything)
+    return f"{', '.join(everything[:-1])} {last} {everything[-1]}"
+
+
+def seconds_text(seconds: float) -> str:
+    """`24 s`, `3 min 20 s`, `2 h 5 min`."""
+    if not math.isfinite(seconds):
+        return "–"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    if whole < 7200:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
