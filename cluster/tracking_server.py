@@ -6,6 +6,7 @@ MLFLOW_TRACKING_URI names another: a server (http, https), a database, or a sqli
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import signal
@@ -17,13 +18,16 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import webbrowser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 LOOPBACK = "127.0.0.1"
 VARIABLE = "MLFLOW_TRACKING_URI"
 START_SECONDS = 60.0  # a server that does not answer by then is given up; on a busy machine it needs ten
+KIND, EXECUTION = "kurabe.kind", "kurabe.execution"  # tags of every run: trial or execution; digits-1
 _SECRET = re.compile(r"(?<=://)[^/@\s]+@")
 
 
@@ -51,8 +55,30 @@ def tracking_uri(storage: Path) -> str:
 
 
 def artifact_root(storage: Path) -> str:
-    """The folder of artifacts, for stores that have no server to decide it."""
-    return str(storage.absolute() / "mlflow-artifacts")
+    """The folder of artifacts (or the URI in MLflow's own variable), for stores that have no server to decide it."""
+    return os.environ.get("MLFLOW_DEFAULT_ARTIFACT_ROOT", "").strip() or str(storage.absolute() / "mlflow-artifacts")
+
+
+def store_file(uri: str) -> Path | None:
+    """The file of a sqlite store."""
+    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+
+
+@contextmanager
+def exclusive(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lock file; the operating system lets go of it when its holder dies.
+
+    Raises:
+        BlockingIOError: another process holds it, and `wait` is false.
+    """
+    with path.open("a", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+
+
+def opening_lock(store: Path) -> Path:
+    """Held while a store is opened: several processes that open a fresh sqlite store at once damage it for good."""
+    return store.with_name(f".{store.name}.lock")
 
 
 def is_server(uri: str) -> bool:
@@ -65,20 +91,60 @@ def hide_secrets(text: str) -> str:
     return _SECRET.sub("***@", text)
 
 
+def serve(storage: Path, execution: str, *, port: int = 0, browser: bool = True) -> int:
+    """Serve the MLflow UI until Ctrl-C, and show the link to the comparison of an execution's trials.
+
+    Raises:
+        TrackingError: the server does not come up, or MLflow does not hold the execution.
+    """
+    with running_server(storage, port=port) as address:
+        link = comparison_link(address, execution)
+        sys.stdout.write(f"{execution}: trials side by side, curves and activations:\n{link}\nCtrl-C ends the server\n")
+        sys.stdout.flush()
+        if browser:
+            webbrowser.open(link)
+        with suppress(KeyboardInterrupt):
+            signal.pause()
+    return 0
+
+
+def comparison_link(address: str, execution: str) -> str:
+    """Where the MLflow UI at this address shows curves and activation pictures of an execution's trials side by side.
+
+    Raises:
+        TrackingError: MLflow does not hold the execution's definition.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    from mlflow.tracking import MlflowClient
+
+    definition = execution.rpartition("-")[0]
+    experiment = MlflowClient(address).get_experiment_by_name(definition)
+    if experiment is None:
+        raise TrackingError(f"{execution}: not in MLflow yet; `sweep sync {execution}` writes it from the journal")
+    wanted = f"tags.`{KIND}` = 'trial' and tags.`{EXECUTION}` = '{execution}'"
+    return f"{address}/#/experiments/{experiment.experiment_id}/runs?searchFilter={quote(wanted)}&compareRunsMode=CHART"
+
+
 @contextmanager
-def serve(storage: Path, *, port: int = 0) -> Iterator[str]:
+def running_server(storage: Path, *, port: int = 0) -> Iterator[str]:
     """Serve the MLflow UI of a storage folder on loopback while the context lasts; on a free port unless one is given.
 
     Yields:
         The server's address, `http://127.0.0.1:PORT`; that of MLFLOW_TRACKING_URI where it is a server already.
 
     Raises:
-        TrackingError: the server does not come up; the message ends with its last words.
+        TrackingError: there is no store yet, or the server does not come up; the message then ends with its last words.
     """
     uri = tracking_uri(storage)
     if is_server(uri):
         yield uri.rstrip("/")
         return
+    store = store_file(uri)
+    if store is not None:
+        if not store.is_file():
+            raise TrackingError(f"{store}: no MLflow store here yet; `sweep run` and `sweep sync` make one")
+        with exclusive(opening_lock(store)):
+            pass  # nobody is making its tables any more
     chosen = port or free_port()
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(

@@ -1,12 +1,26 @@
 """MLflow: the record for people, projected from the journal. Nothing else in sweeps/ imports mlflow.
 
-project(journal, uri, artifacts)   bring MLflow up to a journal once
-follow(journal, storage)           the tracker process beside a running sweep
-TrackingError                      what went wrong, in words for people
+tracking_uri(storage)               where runs are kept
+project(journal, uri, storage)      bring MLflow up to a journal once
+follow(journal, storage)            the tracker process beside a running sweep
+read_execution(uri, names)          executions with their trials, for reports
+keep_report(uri, record, folder)    a report's files as artifacts of the execution's own run
+TrackingError                       what went wrong, in words for people
 """
 
-from cluster.tracking_server import TrackingError
+from cluster.tracking_server import TrackingError, tracking_uri
 from sweeps.tracking.counts import Counts
 from sweeps.tracking.following import follow, project
+from sweeps.tracking.reading import ExecutionRecord, TrialRecord, keep_report, read_execution
 
-__all__ = ["Counts", "TrackingError", "follow", "project"]
+__all__ = [
+    "Counts",
+    "ExecutionRecord",
+    "TrackingError",
+    "TrialRecord",
+    "follow",
+    "keep_report",
+    "project",
+    "read_execution",
+    "tracking_uri",
+]

@@ -13,12 +13,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from cluster.tracking_server import TrackingError, artifact_root, tracking_uri
+from cluster.tracking_server import TrackingError, artifact_root, exclusive, tracking_uri
 from sweeps.journal import Journal
 from sweeps.tracking.counts import Counts
 from sweeps.tracking.names import Vanished
 from sweeps.tracking.projection import Projector
-from sweeps.tracking.store import Store, exclusive
+from sweeps.tracking.store import Store
 
 OK, BEHIND = 0, 3
 LOCK = "tracker.lock"  # beside the journal: one writer at a time
@@ -30,13 +30,13 @@ _LONGEST_PAUSE = 5.0  # seconds between two tries
 _NICENESS = 10
 
 
-def project(journal: Path, uri: str, artifacts: str, *, stopped: bool = False, patience: float = 10.0) -> Counts:
+def project(journal: Path, uri: str, storage: Path, *, stopped: bool = False, patience: float = 10.0) -> Counts:
     """Bring MLflow up to the journal as it is now, and return how far it came.
 
     Args:
         journal: the execution's journal.sqlite.
         uri: MLflow's tracking URI.
-        artifacts: the folder (or URI) of artifacts, for stores that have no server to decide it.
+        storage: the storage folder, where artifacts are kept unless a server decides that.
         stopped: whether the caller knows that no process runs this execution; unfinished runs then become KILLED.
         patience: seconds to wait for another process that writes the same execution.
 
@@ -44,7 +44,7 @@ def project(journal: Path, uri: str, artifacts: str, *, stopped: bool = False, p
         TrackingError: MLflow does not answer, or another process has been writing this execution for longer than that.
     """
     deadline = time.monotonic() + patience
-    with _turn(journal, lambda: time.monotonic() >= deadline), _projector(journal, uri, artifacts) as projector:
+    with _turn(journal, lambda: time.monotonic() >= deadline), _projector(journal, uri, storage) as projector:
         projector.catch_up()
         projector.write_running(list(projector.history.running()))
         _conclude(projector, stopped=stopped)
@@ -70,7 +70,7 @@ def follow(journal: str | Path, storage: str | Path, *, patience: float = _PATIE
     try:
         with (
             _turn(path, _late(orphaned, patience)),
-            _projector(path, tracking_uri(place), artifact_root(place)) as projector,
+            _projector(path, tracking_uri(place), place) as projector,
         ):
             return _Follower(projector, orphaned, patience).run()
     except TrackingError as error:
@@ -158,10 +158,10 @@ def _conclude(projector: Projector, *, stopped: bool) -> None:
 
 
 @contextlib.contextmanager
-def _projector(journal: Path, uri: str, artifacts: str) -> Iterator[Projector]:
+def _projector(journal: Path, uri: str, storage: Path) -> Iterator[Projector]:
     opened = Journal.open(journal, read_only=True)
     with contextlib.closing(opened):
-        yield Projector(opened, Store(uri, artifacts))
+        yield Projector(opened, Store(uri, artifact_root(storage)))
 
 
 @contextlib.contextmanager

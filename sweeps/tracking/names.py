@@ -6,10 +6,11 @@ execution (`kurabe.kind` = execution). A trial's identity (`kurabe.execution`, `
 
 from __future__ import annotations
 
+from cluster import tracking_server
 from cluster.tracking_server import TrackingError
 
-KIND = "kurabe.kind"  # trial | execution
-EXECUTION = "kurabe.execution"  # digits-1
+KIND = tracking_server.KIND  # trial | execution
+EXECUTION = tracking_server.EXECUTION  # digits-1
 DEFINITION = "kurabe.definition"  # digits
 TRIAL = "kurabe.trial"  # the trial's key
 REPLICATE = "kurabe.replicate"

@@ -1,14 +1,14 @@
 """The projection of a journal into MLflow: one run per (execution, trial key), however often it is broken off.
 
-A trial's run is written in this order: created with its identity as tags, so that it is found again; parameters and
-metrics; files; and at last its status. A run whose status is FINISHED or FAILED is therefore whole. One that is not is
+A trial's run is written in this order: created with its identity as tags, so that it is found again; files; parameters
+and metrics; and at last its status. A run whose status is FINISHED or FAILED is therefore whole. One that is not is
 written again from the start, which changes nothing that is there: metrics carry the journal's times, files old names.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +44,7 @@ class Projector:
     def __init__(self, journal: Journal, store: Store) -> None:
         self.journal = journal
         self.history = History()
+        self.on_written: Callable[[], object] = lambda: None  # called whenever a trial is whole in MLflow
         self._store = store
         self._experiment = ""
         self._known = False  # whether what follows is what the store holds
@@ -191,6 +192,7 @@ class Projector:
                 self._set_status(self._runs[key], names.mlflow_status(trial.status), self._end_of(trial))
                 self._written += 1
                 self.history.forget(trial)
+                self.on_written()
             self._waiting.pop(key)
 
     def _attempt(self, trial: Trial) -> bool:
@@ -211,12 +213,13 @@ class Projector:
             self._runs[trial.key] = run
         elif run.status != names.RUNNING:  # interrupted once, resumed now
             self._set_status(run, names.RUNNING)
-        metrics = content.metric_values(trial.records[run.records :])
-        self._tell(run, tags, metrics, {} if run.parameters else content.parameters(self.history, trial))
-        run.parameters, run.records = True, len(trial.records)
+        # Files first: before it takes any, MLflow's client fetches the run, which is cheaper while it holds no metrics.
         pictures = list(content.picture_files(trial, trial.records[run.pictured :]))
         self._log_files(run, pictures + (list(content.trial_files(self.history, trial)) if trial.end else []))
         run.pictured = len(trial.records)
+        metrics = content.metric_values(trial.records[run.records :])
+        self._tell(run, tags, metrics, {} if run.parameters else content.parameters(self.history, trial))
+        run.parameters, run.records = True, len(trial.records)
         self._metrics += len(metrics)
         self._pictures += len(pictures) // 2
 

@@ -6,7 +6,6 @@ What the client, its database or its artifact store raise becomes one of three: 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cluster.tracking_server import TrackingError, hide_secrets, is_server
+from cluster.tracking_server import TrackingError, exclusive, hide_secrets, is_server, opening_lock, store_file
 from sweeps.tracking import names
 from sweeps.tracking.names import Away, Refused, Vanished
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 _PAGE = 1000
-_SQLITE = "sqlite:///"
 
 
 @dataclass(frozen=True)
@@ -46,28 +44,23 @@ class Store:
     def __init__(self, uri: str, artifact_root: str) -> None:
         self.uri = uri
         self._artifact_root = artifact_root
-        self._file = Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
+        self._file = store_file(uri)
         self._identity: tuple[int, int] | None = None
         self._client: MlflowClient | None = None
 
-    def open(self, experiment: str, *, create: bool = True) -> str:
+    def open(self, experiment: str) -> str:
         """Connect, make the store and the experiment if there is none yet, and return the experiment's identity.
 
         Only one process at a time: several that open a fresh sqlite store at once damage it for good.
 
         Raises:
-            Refused: the experiment was deleted, or there is none and `create` is false.
+            Refused: the experiment was deleted.
         """
-        if self._file is not None and not create and not self._file.is_file():
-            raise Refused(f"{self._file}: no MLflow store here yet")
         with translated(self.uri), self._alone():
             client = self._connect()
             found = client.get_experiment_by_name(experiment)
-            if found is None and create:
-                identity: str = self._make(client, experiment)
-                return identity
-        if found is None:
-            raise Refused(f"{experiment}: MLflow has no experiment of this name")
+            if found is None:
+                return self._make(client, experiment)
         if found.lifecycle_stage != "active":
             command = f"mlflow experiments restore --experiment-id {found.experiment_id}"
             raise Refused(f"{experiment}: its MLflow experiment was deleted; `{command}` brings it back")
@@ -115,10 +108,10 @@ class Store:
                     self.client.log_batch(run_id, batch, params, told)
                 params, told = [], []
 
-    def log_files(self, run_id: str, folder: Path) -> None:
-        """All files of a folder as artifacts, in their places."""
+    def log_files(self, run_id: str, folder: Path, below: str | None = None) -> None:
+        """All files of a folder as artifacts, in their places, `below` a folder of the run."""
         with translated(self.uri):
-            self.client.log_artifacts(run_id, str(folder))
+            self.client.log_artifacts(run_id, str(folder), below)
 
     def set_status(self, run_id: str, status: str, ended: int | None = None) -> None:
         """The run's status; `ended` in ms."""
@@ -136,19 +129,40 @@ class Store:
     @property
     def client(self) -> MlflowClient:
         if self._client is None:
-            raise Away(f"{hide_secrets(self.uri)}: not opened yet")
+            raise Away(f"{self.shown}: not opened yet")
         return self._client
 
-    def connect(self) -> MlflowClient:
-        """The client alone, for reading; makes no experiment, and no store where there is none.
+    @property
+    def shown(self) -> str:
+        """The store's address for people."""
+        return hide_secrets(self.uri)
+
+    def connect(self) -> None:
+        """For reading: makes no experiment, and no store where there is none.
 
         Raises:
             Refused: there is no store.
         """
         if self._file is not None and not self._file.is_file():
-            raise Refused(f"{self._file}: no MLflow store here yet")
+            raise Refused(f"{self._file}: no MLflow store here yet; `sweep run` and `sweep sync` make one")
         with translated(self.uri), self._alone():
-            return self._connect()
+            self._connect()
+
+    def experiment(self, name: str) -> str | None:
+        """The identity of an experiment, if there is one that was not deleted."""
+        with translated(self.uri):
+            found = self.client.get_experiment_by_name(name)
+        return str(found.experiment_id) if found is not None and found.lifecycle_stage == "active" else None
+
+    def experiments(self) -> list[str]:
+        """The identities of all experiments."""
+        with translated(self.uri):
+            return [str(found.experiment_id) for found in self.client.search_experiments()]
+
+    def metric_history(self, run_id: str, name: str) -> list[tuple[int, float]]:
+        """(step, value) of a metric."""
+        with translated(self.uri):
+            return [(found.step, found.value) for found in self.client.get_metric_history(run_id, name)]
 
     def _connect(self) -> MlflowClient:
         if self._client is None:
@@ -185,24 +199,12 @@ class Store:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         beside = self._file or Path(self._artifact_root)
-        if is_server(self.uri) or ":/" in str(beside):
-            yield
+        if is_server(self.uri) or not beside.is_absolute():
+            yield  # a server's own business, or artifacts in the cloud
             return
         beside.parent.mkdir(parents=True, exist_ok=True)
-        with exclusive(beside.with_name(f".{beside.name}.lock")):
+        with exclusive(opening_lock(beside)):
             yield
-
-
-@contextmanager
-def exclusive(path: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold a lock file; the operating system lets go of it when its holder dies.
-
-    Raises:
-        BlockingIOError: another process holds it, and `wait` is false.
-    """
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        yield
 
 
 @contextmanager
@@ -231,6 +233,7 @@ def set_defaults(*, retries: int = 0) -> None:
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(retries),
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # to print it, the run is fetched once more
         "MLFLOW_LOGGING_LEVEL": "WARNING",
         "GIT_PYTHON_REFRESH": "quiet",  # MLflow's git library warns where there is no git
     }

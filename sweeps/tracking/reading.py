@@ -1,0 +1,230 @@
+"""The reading side: executions as MLflow holds them, for reports. Whoever reaches the store can read."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+from cluster.tracking_server import TrackingError
+from sweeps.tracking import names
+from sweeps.tracking.store import FoundRun, Store, set_defaults, translated
+
+_AT_ONCE = 8  # files fetched at a time from a store that is not on this machine
+_RETRIES = 3  # of an HTTP request; reading may be repeated without harm
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial's run. `document` is all that is known of it (`records.json`), `params` its typed hyper-parameters.
+
+    A run that is not whole yet has a document of the same shape with what MLflow knows: no activations, no value.
+    """
+
+    run_id: str
+    document: Mapping[str, Any]
+    params: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        return str(self.document["key"])
+
+    @property
+    def order(self) -> int:
+        return int(self.document["order"])
+
+    @property
+    def replicate(self) -> int:
+        return int(self.document["replicate"])
+
+    @property
+    def point(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.document["point"]
+        return found
+
+    @property
+    def reason(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.document["reason"]
+        return found
+
+    @property
+    def status(self) -> str:
+        return str(self.document["status"])
+
+    @property
+    def value(self) -> float | None:
+        found = self.document.get("value")
+        return float(found) if isinstance(found, int | float) else None
+
+    @property
+    def findings(self) -> Sequence[Mapping[str, Any]]:
+        return tuple(self.document.get("findings") or ())
+
+    @property
+    def error(self) -> str | None:
+        found = self.document.get("error")
+        return None if found is None else str(found)
+
+    @property
+    def records(self) -> Sequence[Mapping[str, Any]]:
+        """Epoch records as JSON objects, in order of epochs."""
+        return tuple(self.document.get("records") or ())
+
+
+@dataclass(frozen=True)
+class ExecutionRecord:
+    """One execution. `document` is all that is known of it (`execution.json`): definition, text, objective, direction,
+    data, environment, counts, skipped, proposals, closed, …
+    """
+
+    name: str
+    run_id: str
+    experiment_id: str
+    document: Mapping[str, Any]
+    trials: tuple[TrialRecord, ...]  # by proposal and replicate
+
+
+def read_execution(uri: str, executions: str | Sequence[str]) -> tuple[ExecutionRecord, ...]:
+    """Read executions (`digits-2`), or the latest one of a definition (`digits`), in the order they were named.
+
+    Raises:
+        TrackingError: MLflow does not answer, holds no such execution (the message lists what there is), or a file of
+            a run is missing or damaged.
+    """
+    set_defaults(retries=_RETRIES)
+    store = Store(uri, "")
+    store.connect()
+    wanted = [executions] if isinstance(executions, str) else list(executions)
+    found = [_find(store, name) for name in wanted]
+    return tuple(_read(store, experiment, summary) for experiment, summary in found)
+
+
+def keep_report(uri: str, record: ExecutionRecord, folder: Path) -> None:
+    """Keep a report's files as artifacts, below `report/`, of the run that stands for the execution.
+
+    Raises:
+        TrackingError: MLflow does not answer.
+    """
+    store = Store(uri, "")
+    store.connect()
+    store.log_files(record.run_id, folder, "report")
+
+
+def _find(store: Store, name: str) -> tuple[str, FoundRun]:
+    numbered = re.fullmatch(r"(?P<definition>.+)-[1-9][0-9]*", name)
+    if numbered:
+        experiment = store.experiment(numbered["definition"])
+        exact = experiment and list(store.runs([experiment], {names.KIND: "execution", names.EXECUTION: name}))
+        if experiment and exact:
+            return experiment, exact[0]
+    experiment = store.experiment(name)
+    summaries = list(store.runs([experiment], {names.KIND: "execution"})) if experiment else []
+    if experiment and summaries:
+        return experiment, max(summaries, key=_number)
+    raise TrackingError(f"{name}: MLflow at {store.shown} holds no such execution; it holds: {_listed(store)}")
+
+
+def _number(summary: FoundRun) -> int:
+    last = summary.tags[names.EXECUTION].rpartition("-")[2]
+    return int(last) if last.isdecimal() else 0
+
+
+def _listed(store: Store) -> str:
+    found = store.runs(store.experiments(), {names.KIND: "execution"})
+    return ", ".join(sorted(run.tags[names.EXECUTION] for run in found)) or "none; `sweep sync NAME` writes one"
+
+
+def _read(store: Store, experiment: str, summary: FoundRun) -> ExecutionRecord:
+    name = summary.tags[names.EXECUTION]
+    runs = list(store.runs([experiment], {names.KIND: "trial", names.EXECUTION: name}))
+    jobs: list[Callable[[Path], Mapping[str, Any]]] = [partial(_document, store, summary, names.EXECUTION_FILE)]
+    jobs += [partial(_trial_document, store, run) for run in runs]
+    document, *documents = _all(jobs, at_once=1 if _local(summary) else _AT_ONCE)
+    trials = [
+        TrialRecord(run.run_id, each, {**_params(each), "data.name": run.parameters.get("data.name")})
+        for run, each in zip(runs, documents, strict=True)
+    ]
+    trials.sort(key=lambda trial: (trial.order, trial.replicate))
+    return ExecutionRecord(name, summary.run_id, experiment, document, tuple(trials))
+
+
+def _all(jobs: Iterable[Callable[[Path], Mapping[str, Any]]], *, at_once: int) -> list[Mapping[str, Any]]:
+    with tempfile.TemporaryDirectory(prefix="kurabe-") as folder:
+        if at_once == 1:
+            return [job(Path(folder)) for job in jobs]
+        with ThreadPoolExecutor(at_once) as pool:
+            return list(pool.map(lambda job: job(Path(folder)), jobs))
+
+
+def _params(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = document["specification"].get("hyperparameters") or {}
+    return found
+
+
+def _trial_document(store: Store, run: FoundRun, folder: Path) -> Mapping[str, Any]:
+    if run.status in names.WHOLE:
+        return _document(store, run, names.RECORDS_FILE, folder)
+    return _unfinished_document(store, run)
+
+
+def _unfinished_document(store: Store, run: FoundRun) -> Mapping[str, Any]:
+    """What tags and metrics tell of a run that is not whole: its records without activations."""
+    tags = run.tags
+    epochs: dict[int, dict[str, float]] = {}
+    for name in run.metrics:
+        for step, value in store.metric_history(run.run_id, name):
+            epochs.setdefault(step, {})[name] = value
+    return {
+        "execution": tags.get(names.EXECUTION, ""),
+        "key": tags.get(names.TRIAL, ""),
+        "replicate": int(tags.get(names.REPLICATE, "0")),
+        "order": int(tags.get(names.ORDER, "0")),
+        "point": json.loads(tags.get(names.POINT, "{}")),
+        "reason": json.loads(tags.get(names.REASON, "{}")),
+        "specification": json.loads(tags.get(names.SPECIFICATION, "{}")),
+        "status": "interrupted" if run.status == names.KILLED else "running",
+        "value": None,
+        "attempts": int(tags.get(names.ATTEMPTS, "1")),
+        "node": tags.get(names.NODE),
+        "findings": [],
+        "error": None,
+        "records": [{"epoch": each, "metrics": epochs[each], "activations": None} for each in sorted(epochs)],
+    }
+
+
+def _document(store: Store, run: FoundRun, file: str, folder: Path) -> Mapping[str, Any]:
+    try:
+        return _parse(_fetch(store, run, file, folder).read_bytes())
+    except (OSError, ValueError) as error:
+        name = run.tags.get(names.EXECUTION, "NAME")
+        remedy = f"delete that run in MLflow, and `sweep sync {name}` writes it again"
+        raise TrackingError(f"run {run.run_id}: {file} is missing or damaged ({error}); {remedy}") from error
+
+
+def _fetch(store: Store, run: FoundRun, file: str, folder: Path) -> Path:
+    if _local(run):
+        return Path(url2pathname(urlparse(run.artifact_uri).path)) / file
+    from mlflow.artifacts import download_artifacts
+
+    target = folder / run.run_id
+    with translated(store.uri):
+        return Path(download_artifacts(f"{run.artifact_uri}/{file}", dst_path=str(target), tracking_uri=store.uri))
+
+
+def _local(run: FoundRun) -> bool:
+    return urlparse(run.artifact_uri).scheme in ("", "file")
+
+
+def _parse(content: bytes) -> Mapping[str, Any]:
+    document = json.loads(content)
+    if not isinstance(document, dict):
+        raise ValueError("expected a JSON object")
+    return document
