@@ -10,12 +10,10 @@ left out), the form that editors and terminals turn into a link.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 SHOWN = 60
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,8 @@ class Mistake:
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        text = f"{place}: {self.key}: {self.message}" if self.key else f"{place}: {self.message}"
+        key = self.key if len(self.key) <= 2 * SHOWN else self.key[: 2 * SHOWN] + "…"
+        text = f"{place}: {key}: {self.message}" if key else f"{place}: {self.message}"
         return printable(text)
 
 
@@ -77,8 +76,8 @@ def shown(value: object) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with control characters, surrogates and direction marks written as escapes."""
-    return CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode("ascii"), text)
+    """The text with whatever a terminal would not show as it is (controls, direction marks, line ends) escaped."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)
 
 
 def kind_of(value: object) -> str:

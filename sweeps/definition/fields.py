@@ -52,8 +52,12 @@ def wrong(option: Option, value: object) -> str | None:
         return f"expected {KINDS[option.kind]}, got {shown(value)} ({kind_of(value)})"
     low, high = option.low, option.high
     if not is_finite(value) or (low is not None and value < low) or (high is not None and value > high):
-        return f"expected {KINDS[option.kind]} from {low:g} to {high:g}, got {shown(value)}"
+        return f"expected {KINDS[option.kind]} from {_number(low)} to {_number(high)}, got {shown(value)}"
     return None
+
+
+def _number(bound: float | None) -> str:
+    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
 
 
 def is_finite(value: object) -> bool:

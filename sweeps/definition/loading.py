@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from model.datasets import DATASETS
-from model.hyperparameters import HyperParameterError, complete, hyperparameters
+from model.hyperparameters import HyperParameter, HyperParameterError, complete, hyperparameters
 from model.plugins import PluginError, load_plugins
 from sweeps.definition.fields import DATA, OBJECTIVES, SEARCH, checked, wrong
 from sweeps.definition.parts import DataSection, Definition
@@ -37,9 +37,7 @@ def load_definition(name_or_path: str, overrides: Sequence[tuple[str, str]] = ()
     return _accepted(read(name_or_path), overrides)
 
 
-def parse_definition(
-    text: str, origin: str, folder: Path, overrides: Sequence[tuple[str, str]] = ()
-) -> Definition:
+def parse_definition(text: str, origin: str, folder: Path, overrides: Sequence[tuple[str, str]] = ()) -> Definition:
     """The definition that a text holds, as a journal has kept it; `folder` is where its relative paths begin. Raises
     DefinitionError."""
     return _accepted(parse(text, origin, folder), overrides)
@@ -63,10 +61,19 @@ class _Reader:
             if len(entry.path) == 1:
                 self.top[entry.key] = entry
         self.plugins, self.plugins_digest = self._plugins()
-        self.known = hyperparameters()
+        self.known = self._known()
         self.entries = {section: self._section(section) for section in SECTIONS}
         for entry in overrides:
             self._override(entry)
+
+    def _known(self) -> dict[str, HyperParameter]:
+        try:
+            return hyperparameters()
+        except Exception as error:  # a plugin is foreign code: whatever its declarations raise is told by its name
+            if not self.plugins:
+                raise
+            place = self.top["plugins"]
+            raise DefinitionError([place.mistake(f"a plugin declares what cannot be used: {error}")]) from error
 
     def definition(self) -> Definition | None:
         """The definition; None, or one that must not be used, if there are mistakes."""

@@ -15,7 +15,7 @@ Path: TypeAlias = tuple[str | int, ...]
 
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")
-_TEXT = re.compile(r'"""(?:\\.|[^\\])*?"{3,5}|' r"'''.*?'{3,5}|" r'"(?:\\.|[^"\\])*"|' r"'[^']*'", re.DOTALL)
+TEXT = re.compile(r'"""(?:\\.|[^\\])*?"{3,5}|' r"'''.*?'{3,5}|" r'"(?:\\.|[^"\\])*"|' r"'[^']*'", re.DOTALL)
 _SCALAR = re.compile(r"[^\s,\]}#]+(?: \d\d:[^\s,\]}#]+)?")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -43,7 +43,7 @@ class _Scanner:
                 number = self.items.get(name, -1) + 1
                 self.items[name] = number
                 table = (*name, number)
-                self._record(table, len(name))
+                self._record(table, len(name) - 1)
                 self.at += 2
             elif self.text[self.at] == "[":
                 self.at += 1
@@ -78,7 +78,7 @@ class _Scanner:
         while True:
             self._skip(_SPACE)
             if self.text[self.at] in "\"'":
-                quoted = self._take(_TEXT)
+                quoted = self._take(TEXT)
                 parts += tomllib.loads(f"{quoted} = 0")
             else:
                 parts.append(self._take(_BARE))
@@ -107,7 +107,7 @@ class _Scanner:
                 self._comma()
             self.at += 1
         else:
-            self._take(_TEXT if first in "\"'" else _SCALAR)
+            self._take(TEXT if first in "\"'" else _SCALAR)
 
     def _comma(self) -> None:
         self._skip(_BLANK)

@@ -17,8 +17,10 @@ from sweeps.definition import positions
 from sweeps.mistakes import DefinitionError, Mistake, did_you_mean, listed
 
 FOLDER = Path(__file__).resolve().parent.parent / "definitions"
-LARGEST = 256 * 1024  # bytes; a definition is a page of text
+LARGEST = 64 * 1024  # bytes; a definition is a page of text
 DEEPEST = 16  # tables and lists within each other
+LONG_KEY = re.compile(rf"(?<![\w-])(?:[\w-]+[ \t]*\.[ \t]*){{{DEEPEST}}}[\w-]")
+STRINGS = re.compile(positions.TEXT.pattern + r"|#[^\n]*", re.DOTALL)
 PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
@@ -48,22 +50,22 @@ def read(name_or_path: str) -> Source:
 
 def parse(text: str, origin: str, folder: Path) -> Source:
     """The values of a definition's text; its relative paths begin at `folder`. Raises DefinitionError."""
+    too_deep = f"keys, lists or tables are nested more than {DEEPEST} deep"
+    endless = LONG_KEY.search(STRINGS.sub(lambda match: "q" + "\n" * match.group().count("\n"), text))
+    if endless is not None:  # before tomllib, whose time and memory grow with the square of a key's parts
+        raise _refused(origin, too_deep, endless.string.count("\n", 0, endless.start()) + 1)
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise DefinitionError([_syntax(str(error), text, origin)]) from None
     except RecursionError:
-        raise DefinitionError(
-            [Mistake(origin, None, "", f"lists or tables are nested more than {DEEPEST} deep")]
-        ) from None
+        raise _refused(origin, too_deep) from None
     except ValueError as error:  # a date that is none, or a number of more digits than Python converts
-        raise DefinitionError([Mistake(origin, None, "", f"not valid TOML: {error}")]) from None
+        raise _refused(origin, f"not valid TOML: {error}") from None
     lines = positions.positions(text)
     deep = next((place for place in lines if len(place) > DEEPEST), None)
     if deep is not None:
-        raise DefinitionError(
-            [Mistake(origin, lines[deep], "", f"lists or tables are nested more than {DEEPEST} deep")]
-        )
+        raise _refused(origin, too_deep, lines[deep])
     return Source(origin, folder, text, values, lines)
 
 

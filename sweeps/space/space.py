@@ -16,8 +16,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sweeps.space.axes import Axis, Choice, Condition, same
+from sweeps.space.axes import Axis, Choice, Condition, Range, same
 from sweeps.space.point import Point, Value, thawed
+
+EDGE = 0.05  # a value within this share of its range from an end lies on the edge
 
 
 class SpaceError(ValueError):
@@ -107,6 +109,16 @@ class Space:
             return None
         units = {name: axis.unit(values[name]) for axis in self.axes if (name := axis.name) in values}
         return None if None in units.values() else tuple(units.get(axis.name) for axis in self.axes)
+
+    def edges(self, point: Mapping[str, Value]) -> tuple[str, ...]:
+        """The ends of ranges that the point lies on, as "learning_rate high": there the best value may lie outside."""
+        found = []
+        for axis, unit in zip(self.axes, self.units(point) or (None,) * len(self.axes), strict=True):
+            if isinstance(axis, Range) and unit is not None and axis.low < axis.high:
+                first, last = axis.unit(axis.value(0.0)), axis.unit(axis.value(1.0))
+                found += [f"{axis.name} low"] * (first is not None and unit <= max(EDGE, first))
+                found += [f"{axis.name} high"] * (last is not None and unit >= min(1 - EDGE, last))
+        return tuple(found)
 
     def canonical(self) -> list[dict[str, object]]:
         """The space as JSON-able values, the same for the same space."""

@@ -24,6 +24,8 @@ SAMPLING = Option(
     doc="independent draws, or a scrambled Sobol' sequence",
 )
 
+BLOCK = 128  # Sobol' points drawn at once
+
 
 @STRATEGIES.register(
     "random", source="Bergstra & Bengio 2012, Random search for hyper-parameter optimization", options=(SAMPLING,)
@@ -44,13 +46,16 @@ class Random(History):
         return self.unseen(number)
 
     def _sobol_at(self, number: int) -> list[float]:
-        if self._sobol.num_generated > number:
-            self._sobol.reset()
-        self._sobol.fast_forward(number - self._sobol.num_generated)
-        return [float(unit) for unit in self._sobol.random(1)[0]]
+        while len(self._sobol_points) <= number:
+            self._sobol_points.extend(self._sobol.random(BLOCK).tolist())
+        return self._sobol_points[number]
 
     @cached_property
     def _sobol(self) -> Sobol:
         from scipy.stats.qmc import Sobol
 
         return Sobol(max(1, len(self.space.axes)), scramble=True, rng=self.seed)
+
+    @cached_property
+    def _sobol_points(self) -> list[list[float]]:
+        return []

@@ -8,6 +8,7 @@ them sensible:
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import solve_triangular
 from scipy.optimize import minimize
+from sklearn.exceptions import ConvergenceWarning
 from skopt.acquisition import gaussian_ei, gaussian_lcb, gaussian_pi
 from skopt.learning.gaussian_process import GaussianProcessRegressor
 from skopt.learning.gaussian_process.kernels import ConstantKernel, WhiteKernel
@@ -58,7 +60,9 @@ def fit(rows: Array, targets: Array, groups: npt.NDArray[np.intp]) -> Fitted:
         1e-3, NOISE
     )
     model = GaussianProcessRegressor(kernel, alpha=1e-10, optimizer=_posterior(dims), noise="gaussian")
-    model.fit(rows, targets)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a number at its bound is what the bound is for
+        model.fit(rows, targets)
     product = model.kernel_.k1
     return Fitted(
         tuple(float(scale) for scale in product.k2.length_scale), float(product.k1.constant_value), float(model.noise_)
