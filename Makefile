@@ -11,6 +11,9 @@ data_options := $(if $(STORAGE),--storage "$(STORAGE)")
 run_options := $(if $(TRIALS),--trials "$(TRIALS)") $(if $(WORKERS),--workers "$(WORKERS)") \
 	$(if $(CLUSTER),--cluster "$(CLUSTER)") $(data_options)
 
+# Each benchmark is a script of its own; BENCHMARKS= chooses.
+BENCHMARKS ?= $(shell grep -l '^if __name__' tests/benchmarks/*.py)
+
 # Stamps: written last, so that an installation cut short leaves none and is begun again from nothing.
 installed := $(VENV)/.dependencies-installed
 linked := $(VENV)/.package-installed
@@ -61,7 +64,7 @@ format: $(test_ready)  ## lay out the code and mend what the linter can mend
 	@$(VENV)/bin/ruff check --fix --quiet; $(VENV)/bin/ruff format
 
 benchmark: $(test_ready)  ## measure training and sweeps against plain loops and other ways
-	@$(VENV)/bin/python tests/benchmarks
+	@for script in $(BENCHMARKS); do echo "== $$script"; $(VENV)/bin/python "$$script" || exit 1; done
 
 lock:  ## bring both lock files up to date with pyproject.toml (needs uv); UPGRADE=1 takes the newest versions
 	@command -v uv >/dev/null || { echo 'uv is missing: pip install uv' >&2; exit 1; }

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("model", "sweeps", "cluster")
-CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+CONTRACTS = PROJECT["tool"]["importlinter"]["contracts"]
 HEAVY = {"ray", "mlflow", "skopt", "sklearn", "matplotlib", "pandas", "torch"}
 
 # One forbidden line for each contract: a new module, or a line at the end of one that is there.
@@ -64,10 +68,49 @@ def test_a_planted_violation_is_caught(contract: str, where: str, tmp_path: Path
     assert "0 kept, 1 broken" in run.stdout
 
 
+def nodes(*folders: str) -> Iterator[tuple[str, ast.AST]]:
+    """Each piece of the code in these folders, with the place it stands at."""
+    for file in (file for folder in folders for file in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            yield f"{file}:{getattr(node, 'lineno', '')}", node
+
+
 def test_no_heavy_library_comes_in_by_its_name_as_text() -> None:
     """`import_module("ray")` would pass the contracts unseen."""
-    for file in (file for room in ROOMS for file in (ROOT / room).rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
-                named = [str(each.value).split(".")[0] for each in node.args if isinstance(each, ast.Constant)]
-                assert not set(named) & HEAVY, f"{file}:{node.lineno}"
+    for place, node in nodes(*ROOMS):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
+            named = [str(each.value).split(".")[0] for each in node.args if isinstance(each, ast.Constant)]
+            assert not set(named) & HEAVY, place
+
+
+def test_each_folder_of_modules_is_a_package() -> None:
+    """A folder without `__init__.py` can be imported all the same, and the contracts do not look into it."""
+    folders = {file.parent for room in ROOMS for file in (ROOT / room).rglob("*.py")}
+    assert not [str(folder) for folder in folders if not (folder / "__init__.py").is_file()]
+
+
+def libraries(declared: set[str], *folders: str) -> set[str]:
+    """Those of the declared distributions that the code in these folders imports; an import of any other fails."""
+    bringing = importlib.metadata.packages_distributions()
+    used: set[str] = set()
+    for place, node in nodes(*folders):
+        modules = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            modules = [str(node.module)]
+        for name in {module.split(".")[0] for module in modules} - set(sys.stdlib_module_names) - {*ROOMS, "tests"}:
+            brought = declared & {each.lower() for each in bringing.get(name, [name])}
+            assert brought, f"{place}: {name} is not declared in pyproject.toml"
+            used |= brought
+    return used
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {Requirement(each).name for each in requirements}
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
+    """What comes along only because another library needs it may be gone with that library's next release."""
+    declared = names(PROJECT["project"]["dependencies"])
+    assert libraries(declared, *ROOMS) == declared
+    groups = PROJECT["dependency-groups"]
+    libraries(declared | names(groups["test"]) | names(groups["oracle"]), "tests")
