@@ -17,7 +17,7 @@ from model.specification import Specification
 from model.training import EpochRecord, Training
 
 STEP_SECONDS = 0.25  # one result of Tune carries the epochs of this long: a result an epoch would double the cost of short trials
-SAVE_SECONDS = 10.0  # how much training a lost process may cost
+SAVE_SECONDS = 5.0  # how much training a lost process may cost
 
 
 class Trial(tune.Trainable):
@@ -28,6 +28,11 @@ class Trial(tune.Trainable):
     A training that raises is a result, not an error: the process stays and takes the next trial. Only the loss of the process
     itself reaches Tune as an error, so the two can never be confused.
     """
+
+    @classmethod
+    def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
+        """One core a trial, whatever a machine calls its cores."""
+        return tune.PlacementGroupFactory([{"CPU": 1}])
 
     def setup(self, config: dict[str, Any], data: Split, receiver: Any) -> None:
         """Called once a process; `data` is read in place from the object store."""

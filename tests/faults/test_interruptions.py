@@ -1,0 +1,161 @@
+"""A sweep that is killed, interrupted or loses processes goes on where it was: nothing finished is lost or repeated."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model.datasets import load
+from model.specification import Specification
+from model.splitting import split
+from model.training import Training
+from sweeps.definition import load_definition
+from sweeps.strategies import Outcome, Proposal, make_strategy
+
+if TYPE_CHECKING:
+    from tests.faults.conftest import Workshop
+
+WITHOUT = ("--no-tracking", "--no-report", "--workers", "2")
+
+
+def _numbers(record: dict[str, Any]) -> str:
+    """An epoch record without its seconds, the only number that is not repeatable."""
+    metrics = {name: value for name, value in record["metrics"].items() if not name.startswith("seconds/")}
+    return json.dumps({**record, "metrics": metrics}, sort_keys=True)
+
+
+def _assert_as_trained_here(workshop: Workshop, path: Path, execution: str) -> None:
+    """Every recorded epoch equals, to the last bit, that of the same trial trained in one piece in this process."""
+    data = load_definition(str(path)).data
+    parts = split(load(data.name), seed=data.split_seed, validation=data.validation, test=data.test)
+    recorded: dict[str, list[str]] = {}
+    for event in workshop.events(execution, "epoch"):
+        recorded.setdefault(str(event.trial), []).append(_numbers(event.body))
+    trials = [trial for event in workshop.events(execution, "proposed") for trial in event.body["trials"]]
+    assert {trial["key"] for trial in trials} == set(recorded)
+    for trial in trials:
+        training = Training(Specification.from_json(json.dumps(trial["specification"])), parts)
+        assert recorded[trial["key"]] == [_numbers(json.loads(json.dumps(record.to_dict()))) for record in training]
+
+
+def _undisturbed_points(workshop: Workshop, path: Path, execution: str) -> list[dict[str, Any]]:
+    """The points of a search that is asked and told one at a time in this process, with the recorded outcomes."""
+    definition = load_definition(str(path))
+    told = {e.body["number"]: e.body["outcome"] for e in workshop.events(execution, "told")}
+    strategy = make_strategy(definition.search, definition.space, definition.search.seed or 0)
+    points = []
+    while isinstance(answer := strategy.ask(), Proposal):
+        points.append(answer.point.plain())
+        outcome = told[len(points)]
+        strategy.tell(answer.point, Outcome(outcome["status"], tuple(outcome["values"]), outcome["epochs"]))
+    return points
+
+
+def _points(workshop: Workshop, execution: str) -> list[dict[str, Any]]:
+    return [event.body["point"] for event in workshop.events(execution, "proposed")]
+
+
+def test_after_a_sigkill_every_finished_trial_is_kept_and_none_is_repeated(workshop: Workshop) -> None:
+    path = workshop.define("killed", trials=8, epochs=60)
+    process = workshop.start("run", str(path), *WITHOUT)
+    workshop.wait_for(lambda: len(workshop.events("killed-1", "ended")) >= 3, "three trials ended")
+    workshop.kill(process)
+    before = {e.trial: e.body for e in workshop.events("killed-1", "ended")}
+    assert "killed" in workshop.run("status", "killed")
+    workshop.run("resume", "killed", *WITHOUT)
+    after = {e.trial: e.body for e in workshop.events("killed-1", "ended")}
+    assert before.items() <= after.items()
+    assert Counter(body["status"] for body in after.values()) == {"finished": 8}
+    starts = Counter(e.trial for e in workshop.events("killed-1", "started"))
+    assert all(starts[key] == 1 for key in before)
+    assert _points(workshop, "killed-1") == _undisturbed_points(workshop, path, "killed-1")
+    _assert_as_trained_here(workshop, path, "killed-1")
+
+
+def test_a_killed_trial_process_continues_from_its_last_saved_epoch(workshop: Workshop) -> None:
+    path = workshop.define("loses", trials=1, epochs=3000)
+    process = workshop.start("run", str(path), "--no-tracking", "--no-report", "--workers", "1")
+    workshop.wait_for(lambda: bool(workshop.events("loses-1", "saved")), "a saved training", 90)
+    saved = workshop.events("loses-1", "saved")[0].epoch or 0
+    workshop.wait_for(lambda: (workshop.events("loses-1", "epoch")[-1].epoch or 0) > saved, "epochs beyond it")
+    workers = workshop.workers(process)
+    assert len(workers) == 1
+    os.kill(workers[0], signal.SIGKILL)
+    process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert [(e.kind, e.attempt) for e in workshop.events("loses-1", "started", "lost", "ended")] == [
+        ("started", 1),
+        ("lost", 1),
+        ("started", 2),
+        ("ended", 2),
+    ]
+    second = [e.epoch for e in workshop.events("loses-1", "epoch") if e.attempt == 2]
+    assert min(second) > saved
+    _assert_as_trained_here(workshop, path, "loses-1")
+
+
+def test_ctrl_c_saves_what_runs_and_the_sweep_resumes(workshop: Workshop) -> None:
+    path = workshop.define("stopped", trials=2, epochs=1200)
+    process = workshop.start("run", str(path), "--no-report", "--workers", "2")
+    workshop.wait_for(lambda: len({e.trial for e in workshop.events("stopped-1", "epoch")}) == 2, "two running trials")
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert time.monotonic() - begun < 10
+    assert process.returncode == 130
+    assert "resume:  sweep resume stopped-1" in output
+    saved = {e.trial: e.epoch for e in workshop.events("stopped-1", "saved")}
+    recorded = Counter(e.trial for e in workshop.events("stopped-1", "epoch"))
+    assert {key: count - 1 for key, count in recorded.items()} == saved
+    assert not workshop.events("stopped-1", "ended")
+    workshop.run("resume", "stopped", "--no-report", "--workers", "2")
+    assert {e.attempt for e in workshop.events("stopped-1", "ended")} == {2}
+    assert Counter(e.trial for e in workshop.events("stopped-1", "epoch")) == dict.fromkeys(saved, 1201)
+
+
+def test_two_signals_end_it_at_once(workshop: Workshop) -> None:
+    path = workshop.define("twice", trials=2, epochs=100_000)
+    process = workshop.start("run", str(path), *WITHOUT)
+    workshop.wait_for(lambda: bool(workshop.events("twice-1", "epoch")), "a running trial")
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
+    begun = time.monotonic()
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert time.monotonic() - begun < 5
+
+
+def test_a_serial_gaussian_process_search_resumes_onto_the_very_same_points(workshop: Workshop) -> None:
+    serial = ("--no-tracking", "--no-report", "--workers", "1")
+    path = workshop.define("broken", strategy="gaussian_process", trials=14, epochs=30)
+    process = workshop.start("run", str(path), *serial)
+    workshop.wait_for(lambda: len(workshop.events("broken-1", "ended")) >= 11, "some results of the model")
+    workshop.kill(process)
+    workshop.run("resume", "broken", *serial)
+    points = _points(workshop, "broken-1")
+    assert points == _undisturbed_points(workshop, path, "broken-1")
+    assert len(points) == 14
+
+
+def test_a_finished_sweep_is_left_alone_until_its_budget_is_extended(workshop: Workshop) -> None:
+    path = workshop.define("done", trials=3, epochs=2)
+    workshop.run("run", str(path), *WITHOUT)
+    assert "finished (trials)" in workshop.run("resume", "done", *WITHOUT)
+    assert len(workshop.events("done-1", "ended")) == 3
+    workshop.run("resume", "done", "--extend", "2", *WITHOUT)
+    assert len(workshop.events("done-1", "ended")) == 5
+    workshop.run("run", str(path), *WITHOUT)
+    assert len(workshop.events("done-2", "ended")) == 3
+
+
+def test_a_second_sweep_of_the_same_name_is_refused_while_the_first_runs(workshop: Workshop) -> None:
+    path = workshop.define("busy", trials=2, epochs=100_000)
+    process = workshop.start("run", str(path), *WITHOUT)
+    workshop.wait_for(lambda: bool(workshop.events("busy-1", "opened")), "the journal's first event")
+    assert "busy: already running" in workshop.run("run", str(path), *WITHOUT, expect=2)
+    assert f'"process": {process.pid}' in workshop.run("resume", "busy", expect=2)
