@@ -19,12 +19,12 @@ BLOCK_ROWS = 1000  # rows that go through the network at once: few enough for th
 BINS = 50
 
 
-def evaluate(network: Network, loss: Loss, x: Array, targets: Array) -> tuple[float, float]:
-    """Mean loss and accuracy over the rows of x (n, inputs), in inference mode and without penalty."""
+def evaluate(network: Network, loss: Loss, x: Array, y: Array) -> tuple[float, float]:
+    """Mean loss and accuracy over the rows x (n, inputs), y (n,), in inference mode and without penalty."""
     total, right = 0.0, 0
     for start in range(0, len(x), BLOCK_ROWS):
         part = slice(start, start + BLOCK_ROWS)
-        sums = loss.sums(network.forward(x[part], Mode.INFER), targets[part])
+        sums = loss.sums(network.forward(x[part], Mode.INFER), y[part])
         total, right = total + sums[0], right + sums[1]
     return total / len(x), right / len(x)
 

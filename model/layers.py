@@ -19,6 +19,7 @@ from numpy.random import SFC64
 from numpy.typing import NDArray
 
 from model.activations import Activation
+from model.arrays import aligned_zeros
 
 Array = NDArray[Any]
 
@@ -55,7 +56,7 @@ class Buffers:
         try:
             return self._kept[rows]
         except KeyError:
-            return self._kept.setdefault(rows, np.empty((rows, self._width), self._dtype))
+            return self._kept.setdefault(rows, aligned_zeros((rows, self._width), self._dtype))
 
 
 class Affine(Layer):
@@ -156,20 +157,23 @@ class BatchNormalization(Layer):
 
 
 class Activate(Layer):
-    """h = f(z) ; dz = d ⊙ f'(z)"""
+    """h = f(z), written over z ; dz = d ⊙ f'(z)"""
 
     def __init__(self, function: Activation, units: int, dtype: Any) -> None:
         self.function = function
-        self._h = Buffers(units, dtype)
+        self._slope = Buffers(units, dtype)
 
     def forward(self, x: Array, mode: Mode) -> Array:
-        self.z = x
-        self.h = self._h(len(x)) if self.function.needs_input else x
-        self.function.value(x, self.h)
-        return self.h
+        self.h = x
+        if mode is Mode.INFER:
+            self.function.value(x, x)
+        else:
+            self.slope = self._slope(len(x))
+            self.function.value_and_slope(x, x, self.slope)
+        return x
 
     def backward(self, d: Array) -> Array:
-        self.function.chain(d, self.z, self.h)
+        d *= self.slope
         return d
 
 

@@ -1,7 +1,7 @@
 """Losses: what is minimized, as a mean over the samples of a batch, and its gradient by the network's outputs.
 
-Shapes: z (batch, outputs) are the outputs of the last layer, targets the one-hot rows of the classes, or the wanted
-values.
+Shapes: z (batch, outputs) are the outputs of the last layer, y (batch,) the class numbers or the wanted values, targets
+(batch, outputs) the one-hot rows of the classes, or the wanted values as a column.
 """
 
 from __future__ import annotations
@@ -18,49 +18,42 @@ class SoftmaxCrossEntropy:
     """−log p_y with p = e^z / Σe^z, each row shifted by its largest z first, so that no exponential overflows
 
     Gradient by z: p − t, divided by the number of rows. (Deep Learning from Scratch, eqs. 3.10, 4.3 and appendix A.)
+    Computed on the transpose: over 10 long rows NumPy is two to three times faster than over many short ones.
     """
 
-    task = "classification"
-
     def gradient(self, z: Array, targets: Array) -> Array:
-        """dL/dz of the batch's mean loss, written over `z`."""
-        z -= np.maximum.reduce(z, axis=1, keepdims=True)
-        np.exp(z, out=z)
-        z /= np.add.reduce(z, axis=1, keepdims=True)
-        z -= targets
-        z *= 1.0 / len(z)
-        return z
+        """dL/dz of the batch's mean loss. May overwrite `z`."""
+        p = z.T.copy()
+        p -= np.maximum.reduce(p, axis=0)
+        np.exp(p, out=p)
+        p /= np.dot(np.ones(len(p), p.dtype), p)
+        p -= targets.T
+        p *= 1.0 / len(z)
+        return p.T
 
-    def sums(self, z: Array, targets: Array) -> tuple[float, int]:
-        """Sum of the losses of all rows, in float64, and the number of rows whose class is right. Overwrites `z`."""
-        right = int(np.count_nonzero(z.argmax(axis=1) == targets.argmax(axis=1)))
-        z -= np.maximum.reduce(z, axis=1, keepdims=True)
-        own = np.add.reduce(np.where(targets > 0.0, z, 0.0), axis=1)  # where: −inf · 0 would be NaN
-        np.exp(z, out=z)
-        losses = np.log(np.add.reduce(z, axis=1)) - own
-        return float(losses.sum(dtype=np.float64)), right
+    def sums(self, z: Array, y: Array) -> tuple[float, int]:
+        """Sum of the losses of all rows, in float64, and the number of rows whose class is right. May overwrite `z`."""
+        shifted = z.T.copy()
+        shifted -= np.maximum.reduce(shifted, axis=0)
+        own = shifted[y, np.arange(len(y))]
+        losses = np.log(np.dot(np.ones(len(shifted), z.dtype), np.exp(shifted))) - own
+        return float(losses.sum(dtype=np.float64)), int(np.count_nonzero(z.argmax(axis=1) == y))
 
 
 class SquaredError:
-    """½(z − t)², summed over the outputs ; gradient by z: z − t, divided by the number of rows"""
-
-    task = "regression"
+    """½(z − y)² ; gradient by z: z − y, divided by the number of rows"""
 
     def gradient(self, z: Array, targets: Array) -> Array:
-        """dL/dz of the batch's mean loss, written over `z`."""
+        """dL/dz of the batch's mean loss. May overwrite `z`."""
         z -= targets
         z *= 1.0 / len(z)
         return z
 
-    def sums(self, z: Array, targets: Array) -> tuple[float, int]:
-        """Sum of the losses of all rows, in float64, and 0: no value is right or wrong. Overwrites `z`."""
-        z -= targets
-        z *= z
-        return 0.5 * float(z.sum(dtype=np.float64)), 0
+    def sums(self, z: Array, y: Array) -> tuple[float, int]:
+        """Sum of the losses of all rows, in float64, and 0: no value is right or wrong. May overwrite `z`."""
+        difference = z[:, 0] - y
+        return 0.5 * float(np.square(difference).sum(dtype=np.float64)), 0
 
 
 Loss = SoftmaxCrossEntropy | SquaredError
-LOSSES: dict[str, type[SoftmaxCrossEntropy] | type[SquaredError]] = {
-    "classification": SoftmaxCrossEntropy,
-    "regression": SquaredError,
-}
+LOSSES: dict[str, type[Loss]] = {"classification": SoftmaxCrossEntropy, "regression": SquaredError}

@@ -17,6 +17,7 @@ from numpy.random import SFC64, Generator
 from numpy.typing import NDArray
 
 from model.activations import Activation
+from model.arrays import aligned_zeros
 from model.layers import Activate, Affine, BatchNormalization, Dropout, Layer, Mode
 from model.settings import Settings
 
@@ -46,8 +47,7 @@ class Network:
         normalized = settings.batch_normalization
         self.weight_size = sum(fan_in * fan_out for fan_in, fan_out in shapes)
         others = sum((2 if normalized else 1) * width for width in settings.hidden) + outputs
-        self.parameters = np.zeros(self.weight_size + others, dtype)
-        self.gradient = np.zeros_like(self.parameters)
+        self.parameters, self.gradient = (aligned_zeros(self.weight_size + others, dtype) for _ in range(2))
         self.averages = np.zeros(2 * sum(settings.hidden) if normalized else 0, dtype)
         self.layers: list[Layer] = []
         self.affine: list[Affine] = []

@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from model.arrays import aligned_zeros
 from model.registry import Hyper, Registry
 
 Vector = NDArray[Any]
@@ -35,7 +36,7 @@ class Optimizer:
 
     def new_memory(self, size: int, dtype: Any = np.float32) -> Memory:
         """Zero vectors of `size` entries, one for each remembered name, and the scratch vector."""
-        return {name: np.zeros(size, dtype) for name in (*self.remembers, "scratch")}
+        return {name: aligned_zeros(size, dtype) for name in (*self.remembers, "scratch")}
 
     def update(self, weights: Vector, gradient: Vector, memory: Memory, step: int) -> None:
         """Change `weights` in place; `gradient` and `memory` have its shape and dtype. Overwrites `gradient`."""

@@ -34,10 +34,10 @@ __all__ = ["EpochRecord", "LayerActivations", "Training", "train"]
 
 Array = NDArray[Any]
 DIVERGENCE = 100.0  # a training loss of this many times its start (or that of guessing) is called divergence
-EVALUATED_ROWS = 2000  # rows of the training part, always the same, that train/loss and train/accuracy are taken from
+EVALUATED_ROWS = 1000  # rows of the training part, always the same, that train/loss and train/accuracy are taken from
 GRADIENT_ROWS = 256  # the first of them are the batch whose gradient norms are recorded
 PROBE_ROWS = 1000  # rows of the validation part whose activations are recorded
-GATHERED_BYTES = 1 << 20  # the rows of several small batches are gathered at once, up to this size
+GATHERED_BYTES = 1 << 18  # the rows of several small batches are gathered at once, up to this size
 
 
 def train(specification: Specification, data: Split) -> Iterator[EpochRecord]:
@@ -98,7 +98,7 @@ class Training(Iterator[EpochRecord]):
         start = time.perf_counter()
         with np.errstate(all="ignore"):  # overflow and NaN are results here: the record shows them
             if self.epoch >= 0:
-                self._train_epoch()
+                self.train_epoch()
             self.epoch += 1
             metrics = self._metrics()
             activations = None
@@ -162,7 +162,8 @@ class Training(Iterator[EpochRecord]):
         set_state(training._dropout, body["dropout"])
         return training
 
-    def _train_epoch(self) -> None:
+    def train_epoch(self) -> None:
+        """Take the steps of one epoch and nothing else: no record, and `epoch` stays."""
         data, size, step = self.data, self.settings.batch_size, self.stepper.step
         order = data.train[self._batches.permutation(len(data.train))]
         gathered = size * max(1, GATHERED_BYTES // (size * data.x.shape[1] * data.x.itemsize))
@@ -176,11 +177,12 @@ class Training(Iterator[EpochRecord]):
         return self.data.x.take(rows, axis=0), self._targets(self.data.y.take(rows))
 
     def _part(self, rows: Array) -> tuple[Array, Array]:
-        """Inputs and targets of these rows, without copying the inputs if they lie in one piece."""
+        """X and y of these rows, without copying if they lie in one piece."""
         first, count = int(rows[0]) if len(rows) else 0, len(rows)
-        if count and rows[-1] - first == count - 1 and (np.diff(rows) == 1).all():
-            return self.data.x[first : first + count], self._targets(self.data.y[first : first + count])
-        return self._gather(rows)
+        piece = slice(first, first + count)
+        if count and rows[-1] == piece.stop - 1 and (np.diff(rows) == 1).all():
+            return self.data.x[piece], self.data.y[piece]
+        return self.data.x[rows], self.data.y[rows]
 
     def _targets(self, y: Array) -> Array:
         if self._one_hot is not None:
@@ -192,7 +194,9 @@ class Training(Iterator[EpochRecord]):
         return {f"{part}/loss": loss} | ({f"{part}/accuracy": accuracy} if self.data.task == "classification" else {})
 
     def _metrics(self) -> dict[str, float]:
-        x, targets = self._evaluated
+        x, y = self._evaluated
         metrics = self._scores("train", self._evaluated) | self._scores("validation", self._validation)
-        metrics |= evaluation.gradient_norms(self.network, self.loss, x[:GRADIENT_ROWS], targets[:GRADIENT_ROWS])
+        metrics |= evaluation.gradient_norms(
+            self.network, self.loss, x[:GRADIENT_ROWS], self._targets(y[:GRADIENT_ROWS])
+        )
         return metrics | evaluation.weight_norms(self.network)
