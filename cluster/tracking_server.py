@@ -28,6 +28,7 @@ LOOPBACK = "127.0.0.1"
 VARIABLE = "MLFLOW_TRACKING_URI"
 START_SECONDS = 60.0  # a server that does not answer by then is given up; on a busy machine it needs ten
 KIND, EXECUTION = "kurabe.kind", "kurabe.execution"  # tags of every run: trial or execution; digits-1
+VIEW = "mlflow.sharedViewState."  # and the execution: the experiment's tag with the view that the UI opens
 _SECRET = re.compile(r"(?<=://)[^/@\s]+@")
 
 
@@ -121,8 +122,17 @@ def comparison_link(address: str, execution: str) -> str:
     experiment = MlflowClient(address).get_experiment_by_name(definition)
     if experiment is None:
         raise TrackingError(f"{execution}: not in MLflow yet; `sweep sync {execution}` writes it from the journal")
-    wanted = f"tags.`{KIND}` = 'trial' and tags.`{EXECUTION}` = '{execution}'"
-    return f"{address}/#/experiments/{experiment.experiment_id}/runs?searchFilter={quote(wanted)}&compareRunsMode=CHART"
+    view = (
+        f"viewStateShareKey={execution}"
+        if VIEW + execution in experiment.tags
+        else f"searchFilter={quote(trials_filter(execution))}"
+    )
+    return f"{address}/#/experiments/{experiment.experiment_id}/runs?{view}&compareRunsMode=CHART"
+
+
+def trials_filter(execution: str) -> str:
+    """An execution's trials, without its own run, in MLflow's filter language."""
+    return f"tags.`{KIND}` = 'trial' and tags.`{EXECUTION}` = '{execution}'"
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The activation picture of a run: one square, a histogram for each hidden layer, drawn with NumPy and Pillow in 2 ms.
+"""The activation picture of a run: one square, a histogram for each hidden layer, drawn by NumPy and Pillow in 2 ms.
 
 Every picture of every run has the same axes, so that pictures side by side compare by eye:
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8]  # (SIZE, SIZE), indices into the palette
 
-SIZE = 400  # pixels a side
+SIZE = 300  # pixels a side
 _TOP, _BOTTOM, _LEFT, _RIGHT = 24, 20, 40, 8  # margins around the panels
 _GUTTER = 9  # at each side of a panel, for what is beyond the range
 _GAP = 5  # between panels
@@ -146,12 +146,9 @@ def _boxes(count: int) -> list[tuple[int, int, int, int]]:
     """(left, top, right, bottom) of each panel, column after column."""
     columns = max(1, math.ceil(count / _ROWS)) if count <= 4 * _ROWS else math.ceil(math.sqrt(count))
     rows = max(1, math.ceil(count / columns))
-    width, height = (SIZE - _LEFT - _RIGHT) / columns, (SIZE - _TOP - _BOTTOM) / rows
-    boxes = []
-    for index in range(count):
-        x, y = _LEFT + width * (index // rows), _TOP + height * (index % rows)
-        boxes.append((round(x), round(y), round(x + width) - _GAP, round(y + height) - _GAP))
-    return boxes
+    width, height = (SIZE - _LEFT - _RIGHT) // columns, (SIZE - _TOP - _BOTTOM) // rows  # all alike, to a pixel
+    corners = [(_LEFT + width * (index // rows), _TOP + height * (index % rows)) for index in range(count)]
+    return [(x, y, x + width - _GAP, y + height - _GAP) for x, y in corners]
 
 
 def _lines(layer: Mapping[str, Any], width: int) -> list[str]:

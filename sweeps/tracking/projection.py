@@ -18,6 +18,7 @@ from sweeps.tracking.counts import Counts
 from sweeps.tracking.history import STORY, History, Trial
 from sweeps.tracking.names import Away, Refused
 from sweeps.tracking.store import FoundRun, Store
+from sweeps.tracking.view import view_tag
 
 _MOST_WAITING = 64  # ended trials in memory before they are written and the journal is read further
 
@@ -100,6 +101,10 @@ class Projector:
         if run is None:
             began = history.opened.at if history.opened is not None else 0.0
             run = self._summary = self._create(f"{history.execution} summary", tags, began)
+        if self._told is None:
+            document = content.execution_document(history)
+            tag = view_tag(history.execution, str(document["objective"]), str(document["direction"]))
+            self._store.tag_experiment(self._experiment, *tag)
         status = {"running": names.RUNNING, "finished": names.FINISHED}.get(word, names.KILLED)
         if run.status != status and status == names.RUNNING:
             self._set_status(run, status)

@@ -121,6 +121,11 @@ class Store:
             else:
                 self.client.set_terminated(run_id, status=status, end_time=ended)
 
+    def tag_experiment(self, experiment: str, name: str, value: str) -> None:
+        """A tag of an experiment."""
+        with translated(self.uri):
+            self.client.set_experiment_tag(experiment, name, value)
+
     def delete_run(self, run_id: str) -> None:
         """Mark a run as deleted."""
         with translated(self.uri):
