@@ -1,7 +1,8 @@
 """What numbers of repeated trainings say, and how surely: pure statistics, no files, no drawings.
 
-`estimates`: mean, spread and interval over replicates, and a rate with its interval. `points`: which point is best, and what
-each level of a factor reached. `paired`: differences between alternatives that were trained on the same replicates.
+`estimates`: mean, spread and interval over replicates, and a rate with its interval. `points`: which point is best,
+and what each level of a factor reached. `paired`: differences between alternatives that were trained on the same
+replicates.
 """
 
 from sweeps.comparison.estimates import Estimate, Rate, estimate, rate

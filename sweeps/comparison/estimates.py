@@ -14,8 +14,9 @@ from scipy.special import ndtri, stdtrit
 class Estimate:
     """What n finite values say of their mean.
 
-    `std` is the sample's (n − 1 in the denominator); `low` and `high` bound the mean with the stated confidence, assuming values
-    roughly normal. With one value all three are None: one training says nothing about spread. With none, `mean` is None too.
+    `std` is the sample's (n − 1 in the denominator); `low` and `high` bound the mean with the stated confidence,
+    assuming values roughly normal. With one value all three are None: one training says nothing about spread. With
+    none, `mean` is None too.
     """
 
     n: int
@@ -57,7 +58,9 @@ class Rate:
 
 
 def rate(count: int, total: int, confidence: float = 0.95) -> Rate:
-    """Wilson's interval (1927): (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n); sound for small n and for rates of 0 and 1."""
+    """Wilson's interval (1927): (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n); sound for small n and for rates of
+    0 and 1.
+    """
     if total == 0:
         return Rate(0, 0, 0.0, 1.0)
     z = float(ndtri(0.5 + confidence / 2))

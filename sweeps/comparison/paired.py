@@ -56,7 +56,9 @@ def difference(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction (1979): the k-th smallest of m is multiplied by m − k + 1, then made monotone; at most 1."""
+    """Holm's step-down correction (1979): the k-th smallest of m is multiplied by m − k + 1, then made monotone; at
+    most 1.
+    """
     adjusted = [1.0] * len(p_values)
     running = 0.0
     for place, index in enumerate(sorted(range(len(p_values)), key=lambda each: p_values[each])):
@@ -75,8 +77,10 @@ def all_pairs(alternatives: Mapping[str, Mapping[int, float]], confidence: float
 def replicates_needed(
     std: float, size: float, *, power: float = 0.8, level: float = 0.05, most: int = 10_000
 ) -> int | None:
-    """The fewest paired replicates with which a true difference of `size` is found with the given power, when differences spread
-    by `std`: the two-sided t-test's power from the noncentral t distribution with δ = √n · size/std. None if more than `most`."""
+    """The fewest paired replicates with which a true difference of `size` is found with the given power, when
+    differences spread by `std`: the two-sided t-test's power from the noncentral t distribution with δ = √n ·
+    size/std. None if more than `most`.
+    """
     if size <= 0 or std < 0:
         raise ValueError(f"expected a size above 0 and a spread of at least 0, got {size} and {std}")
     if std == 0:

@@ -1,4 +1,6 @@
-"""Which point is best, and what each level of a factor reached. Failures count: a lost replicate is never averaged away."""
+"""Which point is best, and what each level of a factor reached. Failures count: a lost replicate is never averaged
+away.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Tested:
-    """A point and what its replicates gave: finite values by replicate index, and how many gave none (diverged, failed …)."""
+    """A point and what its replicates gave: finite values by replicate index, and how many gave none (diverged,
+    failed …).
+    """
 
     name: tuple[str, int]  # execution, number of the proposal
     values: Mapping[int, float]
@@ -30,8 +34,9 @@ class Tested:
 
 
 def rank(points: Sequence[Tested], *, minimize: bool) -> list[Tested]:
-    """Best first, by mean over replicates. A point that lost a replicate comes after all that lost none, however good the rest
-    was, and points without any value come last; ties keep their order."""
+    """Best first, by mean over replicates. A point that lost a replicate comes after all that lost none, however good
+    the rest was, and points without any value come last; ties keep their order.
+    """
 
     def place(point: Tested) -> tuple[float, float]:
         total = len(point.values) + point.lost
@@ -45,7 +50,9 @@ def rank(points: Sequence[Tested], *, minimize: bool) -> list[Tested]:
 
 @dataclass(frozen=True)
 class LevelSummary:
-    """One level of a factor: its points, its best point (None if all were lost), all its values, its rate of lost trials."""
+    """One level of a factor: its points, its best point (None if all were lost), all its values, its rate of lost
+    trials.
+    """
 
     level: str
     points: int
@@ -95,8 +102,10 @@ def edge(value: float, low: float, high: float, *, log: bool, share: float = 0.0
 
 
 def explained(values: Sequence[float], groups: Sequence[Hashable]) -> float:
-    """η² = between-group sum of squares / total (Fisher 1925): the share of the values' variance that the groups explain, on
-    ranks, so that no single bad value decides; 0 where there is nothing to explain. Not finite counts as the worst rank."""
+    """η² = between-group sum of squares / total (Fisher 1925): the share of the values' variance that the groups
+    explain, on ranks, so that no single bad value decides; 0 where there is nothing to explain. Not finite counts as
+    the worst rank.
+    """
     numbers = np.asarray(values, dtype=np.float64)
     filled = np.where(np.isfinite(numbers), numbers, np.inf)
     order = np.unique(filled, return_inverse=True)[1].astype(np.float64)

@@ -1,8 +1,8 @@
 """From a drawing to something a page can carry: small panels, drawn by matplotlib without pyplot's hidden state.
 
-A `Sheet` is drawn on in CSS pixels, from the top left corner, as the page will show it: no axes machinery, few artists, so that a
-panel takes milliseconds. Text stays text (the reader's own font), colours become CSS variables, and every string is escaped by
-matplotlib's XML writer with its mathematics mode off.
+A `Sheet` is drawn on in CSS pixels, from the top left corner, as the page will show it: no axes machinery, few
+artists, so that a panel takes milliseconds. Text stays text (the reader's own font), colours become CSS variables,
+and every string is escaped by matplotlib's XML writer with its mathematics mode off.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ _decimals = re.compile(r"(\d\.\d)\d+")
 _counted = re.compile(r' id="(?:figure|patch|line2d|text)_\d+"')
 _comment = re.compile(r"<!--.*?-->", re.DOTALL)
 _markers = re.compile(
-    r'(?:<use href="#\w+" x="[-\d.]+" y="[-\d.]+" style="([^"]*)"/>)(?:<use href="#\w+" x="[-\d.]+" y="[-\d.]+" style="\1"/>)*'
+    r'<use href="#\w+" x="[-\d.]+" y="[-\d.]+" style="([^"]*)"/>'
+    r'(?:<use href="#\w+" x="[-\d.]+" y="[-\d.]+" style="\1"/>)*'
 )
 _needless = re.compile(r" font-family: 'DejaVu Sans'[^;]*;| transform=\"rotate\(-?0 [^\"]*\"")
 _spaces = re.compile(r"\s+")
@@ -60,7 +61,9 @@ def clean(text: object, limit: int = 40) -> str:
 
 
 class Sheet:
-    """One small drawing of `width` × `height` CSS pixels; x grows to the right, y downwards. Colours are hex values of LIGHT."""
+    """One small drawing of `width` × `height` CSS pixels; x grows to the right, y downwards. Colours are hex values
+    of LIGHT.
+    """
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
@@ -81,7 +84,8 @@ class Sheet:
         """A line through the points; nan breaks it."""
         self._add(
             Line2D(
-                np.asarray(x, dtype=float), np.asarray(y, dtype=float), color=colour, linewidth=width, dashes=(3.2, 2.0) if dashed else (None, None),
+                np.asarray(x, dtype=float), np.asarray(y, dtype=float), color=colour, linewidth=width,
+                dashes=(3.2, 2.0) if dashed else (None, None),
                 alpha=alpha, solid_joinstyle="round", solid_capstyle="round",
             )
         )  # fmt: skip
@@ -130,7 +134,9 @@ class Sheet:
         self, x: float, y: float, text: str, *, across: str = "left", down: str = "center", colour: str = "muted",
         size: float = FONT, bold: bool = False,
     ) -> None:  # fmt: skip
-        """One line of text; `across` and `down` say which part of it lies on (x, y). `colour` is a palette name or hex value."""
+        """One line of text; `across` and `down` say which part of it lies on (x, y). `colour` is a palette name or
+        hex value.
+        """
         words = Text(
             x, y, clean(text, 90), ha=across, va=down, color=LIGHT.get(colour, colour), fontsize=size,
             fontweight="bold" if bold else "normal", parse_math=False,  # a dollar sign in a name is a dollar sign
@@ -138,7 +144,9 @@ class Sheet:
         self._add(words)
 
     def source(self) -> str:
-        """The drawing as a plain `<svg>` element in the light colours, without ids that count, metadata or a file header."""
+        """The drawing as a plain `<svg>` element in the light colours, without ids that count, metadata or a file
+        header.
+        """
         buffer = io.StringIO()
         with _settings():
             self._figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
@@ -197,7 +205,9 @@ def png(
     height: int,
     scale: float,
 ) -> bytes:
-    """Sheets at (left, top) and bold words at (baseline, size) on white paper of `width` × `height` CSS pixels, as a PNG file."""
+    """Sheets at (left, top) and bold words at (baseline, size) on white paper of `width` × `height` CSS pixels, as a
+    PNG file.
+    """
     figure = Figure(figsize=(width / 72, height / 72), dpi=72 * scale, facecolor=LIGHT["paper"])
     for sheet, left, top in places:
         figure.figimage(sheet.pixels(scale), round(left * scale), round((height - top - sheet.height) * scale))

@@ -13,7 +13,7 @@ from sweeps.figures.canvas import Array, Sheet
 from sweeps.figures.frame import SMALL, Frame, title
 from sweeps.figures.palette import LIGHT
 from sweeps.figures.picture import Panel
-from sweeps.figures.scales import Scale, fit, linear_ticks
+from sweeps.figures.scales import Scale, fit, fit_share, linear_ticks
 
 WIDTH, HEIGHT = 300, 200
 POINTS = 160  # at most so many points a line: more cannot be told apart at this size
@@ -68,8 +68,8 @@ def thin(count: int, most: int = POINTS) -> NDArray[np.intp]:
 def learning_curves(levels: Sequence[LevelCurves], metric: str, *, share: bool = False) -> tuple[Panel, ...]:
     """One panel a level on shared axes, the other levels' validation medians as ghosts behind it.
 
-    `share`: the metric lies between 0 and 1 (an accuracy), so its axis is linear. A loss gets a logarithmic axis where it spans
-    decades; what rises far above every level's start (divergence) leaves the frame at its top.
+    `share`: the metric lies between 0 and 1 (an accuracy), and its axis shows errors. A loss gets a logarithmic axis
+    where it spans decades; what rises far above every level's start (divergence) leaves the frame at its top.
     """
     up = _vertical(levels, share)
     across = _epochs([level.epochs for level in levels])
@@ -95,10 +95,12 @@ def learning_curves(levels: Sequence[LevelCurves], metric: str, *, share: bool =
 
 
 def layer_lines(levels: Sequence[LayerLines], *, share: bool = False) -> tuple[Panel, ...]:
-    """One panel a level on shared axes, one line a layer, from the pale first to the deep last, numbered at their ends."""
+    """One panel a level on shared axes, one line a layer, from the pale first to the deep last, numbered at their
+    ends.
+    """
     everything = np.concatenate([level.values[np.isfinite(level.values)].ravel() for level in levels] or [np.zeros(0)])
     if share:
-        up = Scale(0.0, 1.0)
+        up = Scale(0.0, 1.0, share=True)
     else:
         positive = everything[everything > 0]
         floor = float(positive.max()) * 1e-12 if positive.size else 0.0
@@ -116,6 +118,8 @@ def layer_lines(levels: Sequence[LayerLines], *, share: bool = False) -> tuple[P
             shown = np.where(np.isfinite(values), values, np.nan)
             frame.line(level.epochs, shown, colour)
             known = np.flatnonzero(np.isfinite(shown))
+            if known.size == 1:
+                sheet.dots(frame.x(level.epochs[known]), frame.y(shown[known]), colour)
             if known.size:
                 end = known[-1]
                 ends.append(
@@ -162,7 +166,7 @@ def _vertical(levels: Sequence[LevelCurves], share: bool) -> Scale:
     middles = np.concatenate([band.middle for band in bands] or [np.zeros(0)])
     finite = middles[np.isfinite(middles)]
     if share:
-        return Scale(min(0.95, float(finite.min()) if finite.size else 0.0) * 0.98, 1.0)
+        return fit_share(finite)
     starts = [value for band in bands for value in band.middle[:1] if np.isfinite(value)]
     if starts and finite.size:
         finite = finite[finite <= 3.0 * float(np.median(starts))]

@@ -18,7 +18,9 @@ Tick = tuple[float, str]  # drawing coordinate, label
 
 @dataclass(frozen=True)
 class Frame:
-    """The box (left, top, width, height in pixels) that shows `across` from left to right and `up` from bottom to top."""
+    """The box (left, top, width, height in pixels) that shows `across` from left to right and `up` from bottom to
+    top.
+    """
 
     sheet: Sheet
     left: float

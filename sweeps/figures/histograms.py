@@ -1,8 +1,9 @@
-"""Activation histograms as small multiples: rows are layers, columns are levels; before the first step and after the last.
+"""Activation histograms as small multiples: rows are layers, columns are levels; before the first step and after the
+last.
 
-All cells share bins and both axes. Heights are cube roots of shares, as in the pictures of single runs: a bell of many bins and a
-spike that holds everything are both legible on one scale. What a histogram over a fixed range would hide is drawn apart from its bins: exact
-zeros, and what lies below and above the range.
+All cells share bins and both axes. Heights are cube roots of shares, as in the pictures of single runs: a bell of
+many bins and a spike that holds everything are both legible on one scale. What a histogram over a fixed range would
+hide is drawn apart from its bins: exact zeros, and what lies below and above the range.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ BAR = 4  # pixels of a bar that stands apart from the bins
 
 @dataclass(frozen=True)
 class LayerHistogram:
-    """Activations of layer `number` (from 1): `counts` (bins,) within [low, high], the rest apart; `std` of all of them."""
+    """Activations of layer `number` (from 1): `counts` (bins,) within [low, high], the rest apart; `std` of all of
+    them.
+    """
 
     number: int
     counts: Array
@@ -55,7 +58,9 @@ class LevelHistograms:
 
 
 def activation_histograms(levels: Sequence[LevelHistograms]) -> tuple[Panel, ...]:
-    """One panel a level. Levels of one heading must share their bins' range; cells of one heading share what stands apart."""
+    """One panel a level. Levels of one heading must share their bins' range; cells of one heading share what stands
+    apart.
+    """
     panels = []
     for level in levels:
         peers = [peer for peer in levels if peer.heading == level.heading]
@@ -86,7 +91,8 @@ def _column(level: LevelHistograms, rows: tuple[int, ...], columns: int, apart: 
             first, last = _bins(left, apart)
             bars.append(_outline(cell, first, last, base))
             for x, count, kind in (
-                (left, cell.underflow, outside), (first - BAR - 3, cell.zeros, zeros), (last + 3, cell.overflow, outside)
+                (left, cell.underflow, outside), (first - BAR - 3, cell.zeros, zeros),
+                (last + 3, cell.overflow, outside),
             ):  # fmt: skip
                 if count > 0:
                     tall = max(1.0, _height(count / cell.total))

@@ -1,4 +1,6 @@
-"""A picture's key: what a line, marker or bar stands for, as small drawings for the page and as a sheet for the files."""
+"""A picture's key: what a line, marker or bar stands for, as small drawings for the page and as a sheet for the
+files.
+"""
 
 from __future__ import annotations
 

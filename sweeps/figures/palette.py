@@ -1,10 +1,11 @@
 """Colours that keep their meaning: one colour per level, in every figure, in light and in dark.
 
-Figures are drawn once, in the light colours below. Inside the page each of these hex values is replaced by a CSS variable of the
-same name, so one drawing serves light, dark and print. The eight level colours were chosen by maximising the smallest distance
-between any two (OKLab) under normal vision and simulated protanopia, deuteranopia and tritanopia (Machado et al. 2009), with at
-least 3:1 contrast to the paper (WCAG 2.2, 1.4.11); their smallest distance is about 1.5 times that of the Okabe-Ito palette.
-Colour is never the only sign: panels carry their level's name, and markers differ as well.
+Figures are drawn once, in the light colours below. Inside the page each of these hex values is replaced by a CSS
+variable of the same name, so one drawing serves light, dark and print. The eight level colours were chosen by
+maximising the smallest distance between any two (OKLab) under normal vision and simulated protanopia, deuteranopia
+and tritanopia (Machado et al. 2009), with at least 3:1 contrast to the paper (WCAG 2.2, 1.4.11); their smallest
+distance is about 1.5 times that of the Okabe-Ito palette. Colour is never the only sign: panels carry their level's
+name, and markers differ as well.
 """
 
 from __future__ import annotations
@@ -73,8 +74,9 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 def assign(levels: Sequence[str], order: Sequence[str] = ()) -> dict[str, int]:
     """The colour number of each level: its place in `order` (the registry's), the same in every report.
 
-    A level such as "normal 0.01" takes the place of its first word. Levels unknown to `order` follow after it. Where two levels
-    shown together would meet on one number, the later one takes the next free number; beyond eight, colours repeat.
+    A level such as "normal 0.01" takes the place of its first word. Levels unknown to `order` follow after it. Where
+    two levels shown together would meet on one number, the later one takes the next free number; beyond eight,
+    colours repeat.
     """
     places = {name: place for place, name in enumerate(order)}
     colours: dict[str, int] = {}
@@ -97,7 +99,7 @@ def marker(number: int) -> str:
 
 
 def layer(index: int, count: int) -> str:
-    """The colour of layer `index` (from 0) of `count`: spread over the whole ramp, the last layer always the deepest."""
+    """The colour of layer `index` (from 0) of `count`: over the whole ramp, the last layer always the deepest."""
     place = LAYERS - 1 if count <= 1 else round(index * (LAYERS - 1) / (count - 1))
     return LIGHT[f"layer{place}"]
 

@@ -47,7 +47,9 @@ class Panel:
 
 @dataclass(frozen=True)
 class Picture:
-    """One figure: `sentence` says what to see, `alternative` says it to who cannot see. `narrow`: panels for small screens."""
+    """One figure: `sentence` says what to see, `alternative` says it to who cannot see. `narrow`: panels for small
+    screens.
+    """
 
     name: str
     title: str
@@ -66,13 +68,15 @@ class Picture:
         """A file of its own: title, panels and key on white paper, in plain colours any program can read."""
         places, words, width, height = self._layout()
         pieces = [
-            f'<text x="10" y="{y}" font-family="{FAMILY}" font-size="{size}" font-weight="700" fill="{LIGHT["ink"]}">{escape(text)}</text>'
+            f'<text x="10" y="{y}" font-family="{FAMILY}" font-size="{size}" font-weight="700" '
+            f'fill="{LIGHT["ink"]}">{escape(text)}</text>'
             for text, y, size in words
         ]
         pieces += [panel.source.replace("<svg ", f'<svg x="{x}" y="{y}" ', 1) for panel, x, y in places]
         return (
             '<?xml version="1.0" encoding="utf-8"?>\n'
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">'
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+            'role="img">'
             f"<title>{escape(clean(self.title, 200))}</title><desc>{escape(clean(self.alternative, 2000))}</desc>"
             f'<rect width="{width}" height="{height}" fill="{LIGHT["paper"]}"/>{"".join(pieces)}</svg>\n'
         )

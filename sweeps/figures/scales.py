@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
-LOG_SPAN = 25.0  # largest / smallest value beyond which a logarithmic axis tells more than a linear one
+LOG_SPAN = 8.0  # largest / smallest value beyond which a logarithmic axis tells more than a linear one
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -48,32 +48,42 @@ def plain(value: float) -> str:
 
 @dataclass(frozen=True)
 class Scale:
-    """A mapping from values to drawing coordinates: the value itself, or its base-10 logarithm. Values outside are clamped."""
+    """A mapping from values to drawing coordinates; values outside [low, high] are clamped to its ends.
+
+    linear: the value. `log`: its base-10 logarithm. `share` (an accuracy): labels in per cent, and with `log` the
+    coordinate is −log₁₀(1 − value), so that 90 %, 99 % and 99.9 % are as far apart as they are in errors.
+    """
 
     low: float
     high: float
     log: bool = False
+    share: bool = False
 
     def place(self, values: ArrayLike) -> Array:
         """Drawing coordinates (same shape) of values; what lies outside (inf too) lands on the edge, nan stays nan."""
-        raw = np.asarray(values, dtype=np.float64)
+        inside = np.clip(np.asarray(values, dtype=np.float64), self.low, self.high)
         if not self.log:
-            return np.clip(raw, self.low, self.high)
-        return np.asarray(np.log10(np.clip(raw, self.low, self.high)))
+            return inside
+        return np.asarray(-np.log10(1.0 - inside) if self.share else np.log10(inside))
 
     @property
     def ends(self) -> tuple[float, float]:
         """The drawing coordinates of both ends."""
-        return (math.log10(self.low), math.log10(self.high)) if self.log else (self.low, self.high)
+        return float(self.place(self.low)), float(self.place(self.high))
 
     def ticks(self, count: int = 5) -> list[tuple[float, str]]:
-        """At most about `count` ticks as (drawing coordinate, label), both round numbers inside the scale."""
+        """About `count` ticks as (drawing coordinate, label), round numbers inside the scale."""
+        if self.share:
+            values = error_ticks(self.low, self.high, count) if self.log else linear_ticks(self.low, self.high, count)
+            return [(float(self.place(value)), f"{100 * value:.6g} %") for value in values]
         values = log_ticks(self.low, self.high, count) if self.log else linear_ticks(self.low, self.high, count)
         return [(float(self.place(value)), plain(value)) for value in values]
 
 
-def fit(values: Iterable[float], *, log: bool | None = None, margin: float = 0.05, zero: bool = False) -> Scale:
-    """The scale that shows all finite values with a margin; logarithmic if asked, or by itself where they span decades."""
+def fit(values: Iterable[float], *, log: bool | None = None, margin: float = 0.05) -> Scale:
+    """The scale that shows all finite values with a margin; logarithmic if asked, or by itself where they span
+    decades.
+    """
     finite = np.asarray([value for value in values if math.isfinite(value)], dtype=np.float64)
     if finite.size == 0:
         return Scale(0.0, 1.0)
@@ -84,9 +94,39 @@ def fit(values: Iterable[float], *, log: bool | None = None, margin: float = 0.0
         low = float(finite[finite > 0].min())
         step = max(math.log10(high / low), 0.02) * margin
         return Scale(low / 10**step, high * 10**step, log=True)
-    low = min(low, 0.0) if zero else low
     step = (high - low) * margin or abs(high) * margin or 0.5
-    return Scale(low if zero and low == 0 else low - step, high + step)
+    return Scale(low - step, high + step)
+
+
+def fit_share(values: Iterable[float], margin: float = 0.05) -> Scale:
+    """The scale that shows shares between 0 and 1: by their errors, on a log axis, where the best are above four
+    fifths.
+    """
+    finite = np.asarray([value for value in values if 0.0 <= value <= 1.0], dtype=np.float64)
+    if finite.size == 0 or finite.max() < 0.8:
+        return Scale(0.0, 1.0, share=True)
+    errors = 1.0 - finite
+    least = float(errors[errors > 0].min()) if (errors > 0).any() else 0.001
+    best = least / 2 if (errors == 0).any() else least
+    worst = max(float(errors.max()), best * 1.5)
+    step = math.log10(worst / best) * margin
+    return Scale(1.0 - min(worst * 10**step, 1.0), 1.0 - best / 10**step, log=True, share=True)
+
+
+def error_ticks(low: float, high: float, count: int) -> list[float]:
+    """Shares whose errors are 1, 2 or 5 times a power of ten (90 %, 95 %, 98 %, 99 % …), about `count` of those
+    within [low, high].
+    """
+    errors = [1.0, *(lead * 10.0**power for power in range(-1, -7, -1) for lead in (5, 2, 1))]
+    inside = [round(1.0 - error, 8) for error in errors if low - 1e-12 <= 1.0 - error <= high + 1e-12]
+    if len(inside) > count + 1:
+        tens = [
+            value
+            for value in inside
+            if math.isclose(math.log10(1.0 - value), round(math.log10(1.0 - value)), abs_tol=1e-6)
+        ]
+        inside = tens if len(tens) >= count - 1 else inside[:: math.ceil(len(inside) / count)]
+    return inside or [low]
 
 
 def linear_ticks(low: float, high: float, count: int) -> list[float]:
@@ -101,7 +141,9 @@ def linear_ticks(low: float, high: float, count: int) -> list[float]:
 
 
 def log_ticks(low: float, high: float, count: int) -> list[float]:
-    """Powers of ten within [low, high], thinned to `count`; with 2s and 5s, or linear ticks, where the range is short."""
+    """Powers of ten within [low, high], thinned to `count`; with 2s and 5s, or linear ticks, where the range is
+    short.
+    """
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
     decades = list(range(first, last + 1))
     if len(decades) >= 3:

@@ -34,16 +34,18 @@ class LevelValues:
 
 
 def values_by_level(rows: Sequence[LevelValues], scale: Scale, label: str, width: int, name: str = "") -> Panel:
-    """A row a level: pale dots for trials, a diamond with its interval for the level's best point, its number at the end.
+    """A row a level: pale dots for trials, a diamond with its interval for the level's best point, its number at the
+    end.
 
-    Above 600 pixels of width the levels' names stand left of their rows, below above them. `name`: what stands over the panel.
+    Above 600 pixels of width the levels' names stand left of their rows, below above them. `name`: what stands over
+    the panel.
     """
     wide = width >= 600
     names = min(220, max(90, 12 + max((len(row.level) for row in rows), default=0) * 7)) if wide else 6
     step = 34 if wide else 46
     top = (8 if wide else 10) + (22 if name else 0)
     sheet = Sheet(width, round(top + step * len(rows) + 40))
-    frame = Frame(sheet, names, top, width - names - (150 if wide else 10), step * len(rows), scale, Scale(0, 1))
+    frame = Frame(sheet, names, top, width - names - (170 if wide else 10), step * len(rows), scale, Scale(0, 1))
     ticks = scale.ticks(6 if wide else 4)
     if name:
         title(sheet, name, LIGHT["ink"], left=6)
@@ -87,7 +89,9 @@ class Tried:
 
 
 def search_progress(kinds: Sequence[Tried], best: tuple[Array, Array], up: Scale, label: str, width: int) -> Panel:
-    """Values in the order they were proposed, coloured by what proposed them, and the best so far as steps (order, value)."""
+    """Values in the order they were proposed, coloured by what proposed them, and the best so far as steps (order,
+    value).
+    """
     sheet = Sheet(width, 300 if width >= 600 else 260)
     last = max((float(kind.order.max()) for kind in kinds if kind.order.size), default=1.0)
     first = min((float(kind.order.min()) for kind in kinds if kind.order.size), default=0.0)
@@ -112,7 +116,9 @@ def search_progress(kinds: Sequence[Tried], best: tuple[Array, Array], up: Scale
 
 @dataclass(frozen=True)
 class Series:
-    """The trials of one level in a slice: drawing coordinates `x` (n,) and `values` (n,; nan = none); `line`: joined means."""
+    """The trials of one level in a slice: drawing coordinates `x` (n,) and `values` (n,; nan = none); `line`: joined
+    means.
+    """
 
     colour: int
     x: Array
@@ -123,7 +129,9 @@ class Series:
 def slices(
     name: str, series: Sequence[Series], across: Scale, ticks: Sequence[Tick] | None, up: Scale, note: str = ""
 ) -> Panel:
-    """Value against one hyper-parameter: a dot a trial in its level's colour and marker, crosses for trials without a value."""
+    """Value against one hyper-parameter: a dot a trial in its level's colour and marker, crosses for trials without a
+    value.
+    """
     sheet = Sheet(300, 220)
     frame = Frame(sheet, 46, 34, 244, 150, across, up)
     frame.vertical()

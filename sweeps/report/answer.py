@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from sweeps.comparison import Difference, LevelSummary, Tested, all_pairs, rank
+from sweeps.comparison import Difference, LevelSummary, Tested, all_pairs, rank, replicates_needed
 from sweeps.figures.scales import number
 from sweeps.report.evidence import Evidence, Run
 from sweeps.report.factors import Factor
-from sweeps.report.value_pictures import best_first, edge_alarms, level_summaries
+from sweeps.report.level_pictures import best_first, level_summaries
+from sweeps.report.search_pictures import edge_alarms
 from sweeps.report.words import (
     count_text,
     is_share,
@@ -26,7 +27,9 @@ FEW = 3  # a point of so many settings is named in the headline itself
 
 @dataclass(frozen=True)
 class Answer:
-    """`headline`: what came out, with the best point's `settings`. `detail`: how sure that is. `cautions`: what limits it, each a sentence."""
+    """`headline`: what came out, with the best point's `settings`. `detail`: how sure that is. `cautions`: what
+    limits it, each a sentence.
+    """
 
     headline: str
     detail: str
@@ -34,24 +37,28 @@ class Answer:
     cautions: tuple[str, ...]
 
 
-def answer(evidence: Evidence, factor: Factor | None) -> Answer:
-    """What the trials say, in words that claim no more than they show."""
+def answer(evidence: Evidence, factor: Factor | None, second: Factor | None = None) -> Answer:
+    """What the trials say, in words that claim no more than they show. `second`: a factor crossed with the first."""
     points = rank(evidence.tested(), minimize=evidence.minimize)
     valued = [point for point in points if point.values]
     if not valued:
         ended = sum(run.ended for run in evidence.runs)
         words = "No trial has a value yet." if not ended else f"None of {count_text(ended, 'trial')} has a value."
-        return Answer(words, "", (), _cautions(evidence, []))
+        return Answer(words, "", (), _cautions(evidence, [], factor))
     best = valued[0]
     found = level_summaries(evidence, factor) if factor is not None else []
     point = evidence.points[best.name][0].point
     settings = tuple((name, value_text(value)) for name, value in point.items()) if len(point) > FEW else ()
     headline = _headline(evidence, best, len(points), factor)
-    return Answer(headline, _detail(evidence, best, factor, found), settings, _cautions(evidence, valued))
+    return Answer(
+        headline, _detail(evidence, best, factor, second, found), settings, _cautions(evidence, valued, factor)
+    )
 
 
 def companion(evidence: Evidence) -> str:
-    """The metric that reads best beside the objective: the accuracy of the same part for a loss, and the other way round; or none."""
+    """The metric that reads best beside the objective: the accuracy of the same part for a loss, and the other way
+    round; or none.
+    """
     part, _, kind = evidence.objective.rpartition("/")
     other = f"{part}/{'loss' if kind == 'accuracy' else 'accuracy'}"
     return other if any(other in run.metrics for run in evidence.runs) else ""
@@ -78,7 +85,9 @@ def _headline(evidence: Evidence, best: Tested, tried: int, factor: Factor | Non
     return f"{who} reaches the {superlative} {metric} of {count_text(tried, 'point')}: {value}{over}{beside}."
 
 
-def _detail(evidence: Evidence, best: Tested, factor: Factor | None, found: list[LevelSummary]) -> str:
+def _detail(
+    evidence: Evidence, best: Tested, factor: Factor | None, second: Factor | None, found: list[LevelSummary]
+) -> str:
     if best.estimate.n < 2:
         ordered = [level for level in best_first(evidence, found) if level.best is not None]
         words = ""
@@ -90,37 +99,55 @@ def _detail(evidence: Evidence, best: Tested, factor: Factor | None, found: list
         return words + "Each point was trained once, so this is a lead to confirm, not yet a verdict."
     if factor is None or len([level for level in found if level.best is not None]) < 2:
         return f"The 95 % interval of its mean is {_interval(evidence, best)}."
-    return verdict(evidence, factor, found)
+    how = (
+        " Tested on pairs of replicates, corrected for all pairs (Holm); "
+        f"it speaks of each {factor.name.replace('_', ' ')} as tuned here."
+    )
+    if second is None:
+        return verdict(evidence, factor, found) + how
+    rows = {level: level_summaries(evidence, factor, second.runs(evidence, level)) for level in second.levels}
+    told = [f"With {level}: {text}" for level, mine in rows.items() if (text := verdict(evidence, factor, mine))]
+    return " ".join(told) + how
 
 
 def verdict(evidence: Evidence, factor: Factor, found: list[LevelSummary]) -> str:
-    """The best points of the levels against the leader's, paired by replicate and corrected together (Holm)."""
+    """The levels' best points against the leader's, paired by replicate, p-values corrected together (Holm)."""
     ordered = [level for level in best_first(evidence, found) if level.best is not None]
+    if len(ordered) < 2:
+        return ""
     leader = ordered[0].level
     pairs = all_pairs({level.level: level.best.values for level in ordered if level.best is not None})
-    against = [pair for pair in pairs if leader in (pair.first, pair.second)]
-    tested = [pair for pair in against if pair.p is not None]
-    apart = [_other(pair, leader) for pair in tested if pair.separated()]
-    close = [_other(pair, leader) for pair in tested if not pair.separated()]
-    replicates = max((pair.n for pair in tested), default=0)
-    parts = []
+    tested = [pair for pair in pairs if leader in (pair.first, pair.second) and pair.p is not None]
+    apart, close = [pair for pair in tested if pair.separated()], [pair for pair in tested if not pair.separated()]
+    words = []
+    if apart:
+        gaps = sorted(abs(pair.mean or 0.0) for pair in apart)
+        by = _size(evidence, gaps[0]) + (f" to {_size(evidence, gaps[-1])}" if len(gaps) > 1 else "")
+        worst = max(pair.adjusted or 0.0 for pair in apart)
+        words.append(f"{leader} beats {_others(apart, leader)} by {by} (p ≤ {number(worst, 2)}).")
     if close:
         verb = "is" if len(close) == 1 else "are"
-        parts.append(f"{listed(close)} {verb} not separated from {leader} at {count_text(replicates, 'replicate')}")
-    if apart:
-        gaps = sorted(abs(pair.mean or 0.0) for pair in tested if pair.separated())
-        by = _size(evidence, gaps[0]) + (f" to {_size(evidence, gaps[-1])}" if len(gaps) > 1 else "")
-        worst = max(pair.adjusted or 0.0 for pair in tested if pair.separated())
-        parts.append(
-            f"{leader} beats {listed(apart)} by {by} (paired over replicates, p ≤ {number(worst, 2)} after Holm's correction)"
-        )
-    if not parts:
-        return "The levels share no replicates, so no difference was tested."
-    return "; ".join(parts) + f". This speaks of each {factor.name.replace('_', ' ')} as tuned here."
+        replicates = count_text(max(pair.n for pair in close), "replicate")
+        words.append(f"{_others(close, leader)} {verb} not separated from {leader} at {replicates}.")
+        words.append(_more(evidence, min(close, key=lambda pair: abs(pair.mean or 0.0))))
+    return " ".join(filter(None, words)) or "The levels share no replicates, so no difference was tested."
 
 
-def _other(pair: Difference, leader: str) -> str:
-    return pair.second if pair.first == leader else pair.first
+def _others(pairs: list[Difference], leader: str) -> str:
+    return listed(pair.second if pair.first == leader else pair.first for pair in pairs)
+
+
+def _more(evidence: Evidence, pair: Difference) -> str:
+    """How many replicates would settle a difference as large as the one seen, if it is real."""
+    if not pair.mean or pair.std is None:
+        return ""
+    needed = replicates_needed(pair.std, abs(pair.mean))
+    if needed is None or needed <= pair.n:
+        return ""
+    return (
+        f"If the difference seen between {pair.first} and {pair.second} ({_size(evidence, abs(pair.mean))}) is real, "
+        f"about {needed:,} replicates would show it."
+    )
 
 
 def _size(evidence: Evidence, gap: float) -> str:
@@ -134,14 +161,20 @@ def _interval(evidence: Evidence, best: Tested) -> str:
     )
 
 
-def _cautions(evidence: Evidence, valued: list[Tested]) -> tuple[str, ...]:
+def _cautions(evidence: Evidence, valued: list[Tested], factor: Factor | None) -> tuple[str, ...]:
     words = []
     if len(valued) > 1:
         once = all(point.estimate.n == 1 for point in valued)
         words.append(
-            f"The best of {len(valued)} points is partly the luckiest: expect a somewhat worse value when it is trained again"
+            f"The best of {len(valued)} points is partly the luckiest: "
+            "expect a somewhat worse value when it is trained again"
             + (". Replicates (search.replicates) would show how much." if once else " on fresh replicates.")
         )
+    if any(point.estimate.n > 1 for point in valued) and factor is not None and len(valued) > len(factor.levels):
+        words.append(
+            "The same trainings chose each level's best point and compare it: fresh replicates would be the sound test."
+        )
+    words += _unequal(factor, evidence)
     under_way = sum(not run.ended for run in evidence.runs)
     if under_way:
         words.append(f"{count_text(under_way, 'trial')} had not ended when this report was made.")
@@ -150,4 +183,18 @@ def _cautions(evidence: Evidence, valued: list[Tested]) -> tuple[str, ...]:
     stopped = sum(run.status == "stopped" for run in evidence.runs)
     if stopped:
         words.append(f"{count_text(stopped, 'trial')} stopped early; their values are shown but not ranked.")
-    return (*words, *edge_alarms(evidence))
+    return (*words, *edge_alarms(evidence, factor))
+
+
+def _unequal(factor: Factor | None, evidence: Evidence) -> list[str]:
+    """A warning where a search favoured some levels: the others had fewer chances to show what they can do."""
+    if factor is None:
+        return []
+    counts = {level: len(factor.runs(evidence, level)) for level in factor.levels}
+    most, least = max(counts, key=lambda level: counts[level]), min(counts, key=lambda level: counts[level])
+    if counts[most] < 3 * max(counts[least], 1):
+        return []
+    return [
+        f"The search gave {most} {count_text(counts[most], 'trial')} and {least} {counts[least]}: "
+        f"what got few trials had few chances, so this does not rank the {factor.name.replace('_', ' ')} levels."
+    ]

@@ -12,13 +12,6 @@ import numpy as np
 
 from sweeps.comparison.points import Array, Tested
 
-VALUELESS = (
-    "diverged",
-    "failed",
-    "out_of_memory",
-    "lost",
-)  # ends that leave a trial without a value; they count as lost
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -32,7 +25,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Run:
-    """One trial as MLflow holds it. `value` is nan where it has none; `metrics` are aligned with `epochs` (nan where missing)."""
+    """One trial as MLflow holds it. `value` is nan where it has none; `metrics` are aligned with `epochs` (nan where
+    missing).
+    """
 
     id: str
     execution: str
@@ -62,6 +57,11 @@ class Run:
     def ended(self) -> bool:
         """Whether nothing more will come of it."""
         return self.status not in ("running", "waiting", "interrupted")
+
+    @property
+    def lost(self) -> bool:
+        """Whether it ended without a value: diverged, failed, out of memory. Stopped early is not lost."""
+        return self.ended and self.status != "stopped" and not self.counts
 
     def last(self, metric: str) -> float:
         """The last known value of a metric; nan if there is none."""
@@ -132,7 +132,9 @@ class Evidence:
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:
-        """The searched hyper-parameters of all executions; one that several searched keeps the widest range and all choices."""
+        """The searched hyper-parameters of all executions; one that several searched keeps the widest range and all
+        choices.
+        """
         merged: dict[str, Axis] = {}
         for asked in self.asked:
             for axis in asked.axes:
@@ -163,11 +165,13 @@ class Evidence:
         return found
 
     def tested(self, levels: Mapping[str, Mapping[str, str]] | None = None) -> list[Tested]:
-        """The points with their values by replicate; runs that are still under way, and those stopped early, are left out."""
+        """The points with their values by replicate; runs that are still under way, and those stopped early, are left
+        out.
+        """
         tested = []
         for name, runs in self.points.items():
             values = {run.replicate: run.value for run in runs if run.counts}
-            lost = sum(run.ended and run.status != "stopped" and not run.counts for run in runs)
+            lost = sum(run.lost for run in runs)
             if values or lost:
                 tested.append(Tested(name, values, lost, (levels or {}).get(runs[0].key, {})))
         return tested

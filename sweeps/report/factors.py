@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
 
 from sweeps.comparison import explained
 from sweeps.figures import palette
+from sweeps.figures.scales import number
 from sweeps.report.evidence import Axis, Evidence, Run
 from sweeps.report.words import value_text
 
@@ -16,7 +20,9 @@ FEW = 6  # so many distinct values of a sub-parameter still make levels of their
 
 @dataclass(frozen=True)
 class Factor:
-    """A choice that was varied. `levels` in the registry's order; `level_of` gives a run's level by the run's identity."""
+    """A choice that was varied. `levels` in the registry's order; `level_of` gives a run's level by the run's
+    identity.
+    """
 
     name: str
     levels: tuple[str, ...]
@@ -34,14 +40,18 @@ class Factor:
 
 
 def find_factors(evidence: Evidence) -> tuple[Factor, ...]:
-    """Every varied choice with two levels or more, in the definition's order (a comparison's own factor first); where nothing
-    but numbers was varied, the numbers that take few values; where several definitions are compared, their executions."""
+    """Every varied choice with two levels or more, in the definition's order (a comparison's own factor first); where
+    nothing but numbers was varied, the numbers that take few values; where several definitions are compared, their
+    executions.
+    """
     names = [axis.name for axis in evidence.axes if not axis.numeric]
     taken = {part for name in names for part in _parts(evidence, name)}
     found = [factor for name in names if name not in taken and (factor := _factor(evidence, name)) is not None]
     if not found:
         few = [axis.name for axis in evidence.axes if axis.choices and len(axis.choices) <= MOST_LEVELS]
         found = [factor for name in few if (factor := _factor(evidence, name)) is not None]
+    if evidence.gridded:  # crossed factors: the one with most levels is compared, under each level of the others
+        found.sort(key=lambda factor: -len(factor.levels))
     executions = _executions(evidence)
     if executions is not None:
         differ = len({asked.name for asked in evidence.asked}) > 1
@@ -52,7 +62,28 @@ def find_factors(evidence: Evidence) -> tuple[Factor, ...]:
 
 def whole(evidence: Evidence) -> Factor:
     """A factor of one level that holds every run, for sweeps that vary no choice."""
-    return Factor("all trials", ("all trials",), {run.id: "all trials" for run in evidence.runs}, {"all trials": 0})
+    return Factor("trial", ("best trial",), {run.id: "best trial" for run in evidence.runs}, {"best trial": 0})
+
+
+def thirds(evidence: Evidence) -> Factor | None:
+    """The searched number that orders the values most, as a factor: the low, middle and high third of its range."""
+    axes = [axis for axis in numeric_axes(evidence) if not axis.choices and axis.high > axis.low]
+    found = [factor for axis in axes if len((factor := _thirds(evidence, axis)).levels) > 1]
+    return max(found, key=lambda factor: factor.explains, default=None)
+
+
+def _thirds(evidence: Evidence, axis: Axis) -> Factor:
+    log = axis.log and axis.low > 0
+    ends = np.geomspace(axis.low, axis.high, 4) if log else np.linspace(axis.low, axis.high, 4)
+    names = [f"{number(a, 2)} to {number(b, 2)}" for a, b in pairwise(ends.tolist())]
+    level_of = {
+        run.id: names[int(np.searchsorted(ends[1:3], float(run.point[axis.name]), side="right"))]
+        for run in evidence.runs
+        if axis.name in run.point
+    }
+    present = tuple(name for name in names if name in level_of.values())
+    colours = {name: place for place, name in enumerate(names)}
+    return Factor(axis.name, present, level_of, colours, _explains(evidence, level_of))
 
 
 def _factor(evidence: Evidence, name: str) -> Factor | None:

@@ -1,4 +1,6 @@
-"""From what MLflow holds to evidence: the documents of executions and of their trials, turned into plain values and arrays."""
+"""From what MLflow holds to evidence: the documents of executions and of their trials, turned into plain values and
+arrays.
+"""
 
 from __future__ import annotations
 

@@ -11,10 +11,12 @@ from sweeps.figures.palette import DARK, LIGHT, variables
 from sweeps.figures.picture import Picture
 from sweeps.report import tables
 from sweeps.report.answer import Answer, answer
+from sweeps.report.curve_pictures import curves_picture
 from sweeps.report.evidence import Asked, Evidence
-from sweeps.report.factors import Factor, find_factors, whole
-from sweeps.report.training_pictures import curves_picture, gradients_picture, histograms_picture, shares_picture
-from sweeps.report.value_pictures import levels_picture, other_factors_picture, progress_picture, slices_picture
+from sweeps.report.factors import Factor, find_factors, thirds, whole
+from sweeps.report.inside_pictures import gradients_picture, histograms_picture, shares_picture
+from sweeps.report.level_pictures import levels_picture, other_factors_picture
+from sweeps.report.search_pictures import progress_picture, slices_picture
 from sweeps.report.words import count_text, metric_words, seconds_text, value_text
 
 MOST_FACETS = 4  # levels of a second, crossed factor that get a panel each beside each other
@@ -93,7 +95,7 @@ def make_page(evidence: Evidence) -> Page:
         subject=f"{subject} · {count_text(len(evidence.runs), 'training')}",
         question=evidence.first.description or f"What did {subject} find?",
         style=_style(),
-        answer=answer(evidence, main),
+        answer=answer(evidence, main, _crossed(evidence, factors)),
         facts=tuple(_facts(evidence)),
         lead=lead,
         contents=tuple(contents),
@@ -106,8 +108,8 @@ def make_page(evidence: Evidence) -> Page:
         searched=tables.searched(evidence),
         trials=tables.all_trials(evidence),
         commands=tuple(tables.reproduce(evidence)),
-        footer="Made by Kurabe from MLflow alone; this file needs no network. Intervals cover the randomness of training on this one split of "
-        "the data, not the sampling of the data.",
+        footer="Made by Kurabe from MLflow alone; this file needs no network. Intervals cover the randomness of "
+        "training on this one split of the data, not the sampling of the data.",
     )
 
 
@@ -131,8 +133,10 @@ def _crossed(evidence: Evidence, factors: tuple[Factor, ...]) -> Factor | None:
 
 
 def _sections(evidence: Evidence, factors: tuple[Factor, ...], lead: Picture | None) -> list[Section]:
-    main = factors[0] if factors else whole(evidence)
-    inner = next((factor for factor in factors if factor.name == "initializer"), main)
+    main = factors[0] if factors else thirds(evidence) or whole(evidence)
+    inner = next(
+        (factor for factor in factors if factor.name == "initializer"), factors[0] if factors else whole(evidence)
+    )
     if inner.name == "activation" and len(factors) > 1:
         inner = factors[1] if factors[0] is inner else factors[0]
     second = _crossed(evidence, factors)
@@ -161,7 +165,7 @@ def _there(pictures: list[Picture | None]) -> tuple[Picture, ...]:
 
 def _facts(evidence: Evidence) -> list[tuple[str, str]]:
     runs, first = evidence.runs, evidence.first
-    lost = sum(run.ended and run.status != "stopped" and not run.counts for run in runs)
+    lost = sum(run.lost for run in runs)
     points = len(evidence.points)
     trials = count_text(len(runs), "training") + (f" of {count_text(points, 'point')}" if points != len(runs) else "")
     facts = [("Trained", trials + (f", {lost} without a value" if lost else ""))]

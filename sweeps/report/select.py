@@ -29,17 +29,20 @@ def best_runs(evidence: Evidence, runs: Sequence[Run]) -> list[Run]:
 
 
 def typical(evidence: Evidence, runs: Sequence[Run], *, pictured: bool = False) -> Run | None:
-    """The run that stands for `runs`: the first finished replicate of their best point; `pictured`: one with histograms."""
+    """The run that stands for `runs`: the first finished replicate of their best point; `pictured`: one with
+    histograms.
+    """
     able = [run for run in runs if not pictured or run.activations]
     best = best_runs(evidence, able)
     return next((run for run in best if run.counts), best[0] if best else None)
 
 
 def band(runs: Sequence[Run], metric: str, *, minimize: bool, replicates: bool) -> tuple[Array, Band] | None:
-    """The epochs and the band of a metric over runs: the median with the middle half, or over replicates with the full range.
+    """The epochs and the band of a metric over runs: the median with the middle half, or over replicates with the
+    full range.
 
-    A run that diverged counts as infinitely bad from then on, so a level cannot look better by losing its failures; a run that
-    was stopped early is left out after its last epoch.
+    A run that diverged counts as infinitely bad from then on, so a level cannot look better by losing its failures; a
+    run that was stopped early is left out after its last epoch.
     """
     able = [run for run in runs if metric in run.metrics and len(run.epochs)]
     if not able:

@@ -57,8 +57,9 @@ def best_points(evidence: Evidence) -> Table:
             lost = f" ({point.lost} lost)" if point.lost else ""
             row += [
                 range_text(evidence.objective, found.low, found.high),
-                range_text(evidence.objective, found.smallest, found.largest), f"{found.n}{lost}",
-            ]  # fmt: skip
+                range_text(evidence.objective, found.smallest, found.largest),
+                f"{found.n}{lost}",
+            ]
         row += [metric_text(other, mean_last(runs, other))] if other else []
         row += [f"#{runs[0].order}", " ".join(run.id[:8] for run in runs)]
         rows.append(tuple(row))
@@ -108,11 +109,13 @@ def troubles(evidence: Evidence, factors: Sequence[Factor]) -> list[Trouble]:
         run, finding = min(seen, key=lambda case: (case[1].epoch, case[0].order))
         found.append(
             Trouble(
-                name.replace("_", " "), f"{len(runs)} of {count_text(len(evidence.runs), 'trial')}",
-                _where(evidence, runs, factors), f"#{run.order}, {point_text(run.point)}, epoch {finding.epoch}: {finding.summary}",
+                name.replace("_", " "),
+                f"{len(runs)} of {count_text(len(evidence.runs), 'trial')}",
+                _where(evidence, runs, factors),
+                f"#{run.order}, {point_text(run.point)}, epoch {finding.epoch}: {finding.summary}",
                 finding.advice,
             )
-        )  # fmt: skip
+        )
     return found
 
 
@@ -146,32 +149,33 @@ class Failure:
 
 def failures(evidence: Evidence, most: int = 25) -> tuple[list[Failure], str]:
     """Trials that ended without a value, and a sentence that counts them all."""
-    lost = [run for run in evidence.runs if run.ended and run.status != "stopped" and not run.counts]
+    lost = [run for run in evidence.runs if run.lost]
     kinds = Counter(run.status.replace("_", " ") for run in lost)
     sentence = (
         listed(f"{count} {kind}" for kind, count in kinds.most_common())
         + f" of {count_text(len(evidence.runs), 'trial')}."
     )
     shown = sorted(lost, key=lambda run: (run.status == "diverged", run.order))[:most]
-    rows = []
+    rows: dict[tuple[str, int, str, str], list[Run]] = {}
     for run in shown:
-        lines = run.error.strip().splitlines()
-        line = (
-            lines[-1]
-            if lines
-            else next((finding.summary for finding in run.findings if finding.name == "divergence"), "")
-        )
-        rows.append(
-            Failure(
-                f"#{run.order}",
-                point_text(run.point),
-                run.status.replace("_", " "),
-                line[:300],
-                run.error[-4000:],
-                run.id[:8],
-            )
-        )
-    return rows, sentence if lost else ""
+        rows.setdefault((run.execution, run.order, run.status, _last_line(run) if run.error else ""), []).append(run)
+    return [_failure(runs) for runs in rows.values()], sentence if lost else ""
+
+
+def _failure(runs: Sequence[Run]) -> Failure:
+    first = runs[0]
+    trial = f"#{first.order}" + (f", {len(runs)} replicates" if len(runs) > 1 else "")
+    names = " ".join(run.id[:8] for run in runs)
+    return Failure(
+        trial, point_text(first.point), first.status.replace("_", " "), _last_line(first), first.error[-4000:], names
+    )
+
+
+def _last_line(run: Run) -> str:
+    lines = run.error.strip().splitlines()
+    if lines:
+        return lines[-1][:300]
+    return next((finding.summary for finding in run.findings if finding.name == "divergence"), "")
 
 
 def all_trials(evidence: Evidence, most: int = ROWS) -> Table:
@@ -220,8 +224,9 @@ def _is_text(evidence: Evidence, name: str) -> bool:
 
 
 def trials_csv(evidence: Evidence) -> str:
-    """Every trial with every parameter and the last value of every metric, for a spreadsheet. Text that a spreadsheet would take for
-    a formula is preceded by an apostrophe."""
+    """Every trial with every parameter and the last value of every metric, for a spreadsheet. Text that a spreadsheet
+    would take for a formula is preceded by an apostrophe.
+    """
     parameters = list(dict.fromkeys(name for run in evidence.runs for name in run.parameters))
     metrics = list(dict.fromkeys(name for run in evidence.runs for name in run.metrics))
     head = [
@@ -263,7 +268,9 @@ def trials_csv(evidence: Evidence) -> str:
 
 
 def guarded(cell: Any) -> str:
-    """A cell as text. Numbers stay numbers; missing ones are empty; text that begins like a formula gets an apostrophe in front."""
+    """A cell as text. Numbers stay numbers; missing ones are empty; text that begins like a formula gets an
+    apostrophe in front.
+    """
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, int | float):

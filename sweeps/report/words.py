@@ -42,6 +42,12 @@ def point_text(point: Mapping[str, Any], leave_out: Iterable[str] = ()) -> str:
     return ", ".join(words) or "the fixed settings"
 
 
+def slug(text: str) -> str:
+    """A name fit for a file and for an HTML id: letters, digits and hyphens, whatever came in."""
+    kept = "".join(char if char.isascii() and char.isalnum() else "-" for char in text.lower())
+    return "-".join(filter(None, kept.split("-")))[:60] or "figure"
+
+
 def metric_words(metric: str) -> str:
     """`validation/loss` as people say it: validation loss."""
     return metric.replace("/", " ").replace("_", " ")
@@ -51,7 +57,7 @@ def metric_text(metric: str, value: float, digits: int = 3) -> str:
     """A metric's value: accuracies in per cent, all else in significant digits; a dash where there is none."""
     if math.isnan(value):
         return "–"
-    return f"{100 * value:.1f} %" if is_share(metric) and math.isfinite(value) else number(value, digits)
+    return f"{100 * value:.1f}\u00a0%" if is_share(metric) and math.isfinite(value) else number(value, digits)
 
 
 def spread_text(metric: str, found: Estimate) -> str:
@@ -61,8 +67,8 @@ def spread_text(metric: str, found: Estimate) -> str:
     if found.std is None:
         return metric_text(metric, found.mean)
     if is_share(metric):
-        return f"{100 * found.mean:.1f} ± {100 * found.std:.1f} %"
-    return f"{number(found.mean)} ± {number(found.std, 2)}"
+        return f"{100 * found.mean:.1f}\u00a0±\u00a0{100 * found.std:.1f}\u00a0%"
+    return f"{number(found.mean)}\u00a0±\u00a0{number(found.std, 2)}"
 
 
 def range_text(metric: str, low: float | None, high: float | None) -> str:

@@ -31,7 +31,9 @@ def write(evidence: Evidence, folder: Path) -> Path:
 
 
 def put(path: Path, content: bytes) -> Path:
-    """Write a file under a temporary name beside `path` and rename it; a reader sees the old file or the new one, never a part."""
+    """Write a file under a temporary name beside `path` and rename it; a reader sees the old file or the new one,
+    never a part.
+    """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
