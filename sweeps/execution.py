@@ -155,7 +155,7 @@ class Execution:
         Args:
             records: epoch records as JSON objects; one that is in the journal already stays as it was.
             end: `status`, `epochs`, `seconds`, and if any `findings` and `error`.
-            where: `node`, `address` and `pid` of the process.
+            where: `node` and `pid` of the process.
 
         Returns:
             `False`, and nothing is recorded, when a later attempt has taken over.

@@ -11,10 +11,10 @@ own lock orders them, and the sequence number is the order.
     resumed    body: environment, slots                                                     a later process takes over
     proposed   body: number, point, reason, seen, trials                                    the strategy proposed a point
     skipped    body: number, point, why                                                     a point that is not trained
-    started    trial, attempt; body: node, pid                                              an attempt begins
+    started    trial, attempt                                                               an attempt begins
     epoch      trial, attempt, epoch; body: an epoch record                                 at most one per (trial, epoch)
     saved      trial, attempt, epoch; body: file, sha256, bytes                             a training can continue from here
-    ended      trial, attempt; body: status, value, epochs, seconds, findings, error        the trial's only end
+    ended      trial, attempt; body: status, value, epochs, seconds, findings, error, node, pid   the trial's only end
     lost       trial, attempt; body: why                                                    the attempt, not the trial, is over
     told       body: number, outcome                                                        the strategy learnt a point's outcome
     closed     body: why, seconds                                                           this process is done

@@ -89,7 +89,7 @@ def _continue(
     from sweeps.environment import describe_environment
 
     journal = Journal.open(folder.journal)
-    body = {"environment": describe_environment(), "slots": prepared.slots, "planned": _planned(prepared), "extend": extend}
+    body = {"environment": describe_environment(), "slots": options.workers or os.cpu_count(), "planned": _planned(prepared), "extend": extend}
     journal.append("resumed", body, durable=True)
     return train(options, prepared, journal, begun)
 
@@ -97,9 +97,8 @@ def _continue(
 def _prepare(options: argparse.Namespace, folder: ExecutionFolder, definition: Definition, seed: int, loaded: tuple[Dataset, Split]) -> Prepared:
     from sweeps.strategies import make_strategy
 
-    slots = options.workers or os.cpu_count() or 1
     strategy = make_strategy(definition.search, definition.space, seed)
-    return Prepared(folder, definition, *loaded, strategy, slots, seed)
+    return Prepared(folder, definition, *loaded, strategy, seed)
 
 
 def load_data(definition: Definition) -> tuple[Dataset, Split]:
@@ -128,7 +127,7 @@ def _opening(options: argparse.Namespace, prepared: Prepared) -> dict[str, Any]:
         "objective": definition.search.objective,
         "direction": definition.search.direction,
         "seed": prepared.seed,
-        "slots": prepared.slots,
+        "slots": options.workers or os.cpu_count(),
         "planned": _planned(prepared),
         "data": {
             "name": prepared.dataset.name,

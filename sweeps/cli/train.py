@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +35,6 @@ class Prepared:
     dataset: Dataset
     split: Split
     strategy: Strategy
-    slots: int
     seed: int
 
 
@@ -91,36 +90,26 @@ def train(options: argparse.Namespace, prepared: Prepared, journal: Journal, beg
     return BEHIND if behind else OK
 
 
-def _run_trials(options: argparse.Namespace, prepared: Prepared, journal: Journal, console: Console, clock: Clock) -> str:
+def _run_trials(
+    options: argparse.Namespace, prepared: Prepared, journal: Journal, console: Console, clock: Clock
+) -> str:
+    from cluster.connect import connect
     from sweeps.execution import Execution
     from sweeps.live import live_view
 
-    execution = Execution(
-        journal,
-        prepared.definition,
-        prepared.strategy,
-        slots=prepared.slots,
-        data_digest=prepared.dataset.digest,
-    )
-    execution.replay()
     phase = ["starting Ray"]
-    clock.parts["start"] = time.monotonic() - clock.begun
-    with live_view(journal, phase, console, quiet=options.quiet):
-        with clock.part("start"):
-            from cluster.connect import connect
+    with live_view(journal, phase, console, quiet=options.quiet), ExitStack() as stack:
+        connection = stack.enter_context(connect(options.cluster, slots=options.workers))
+        phase.append("starting the first trials")
+        from sweeps.runner import run_execution
 
-            connecting = connect(options.cluster, slots=prepared.slots)
-            connecting.__enter__()
-        try:
-            from sweeps.runner import run_execution
-
-            phase.append("starting the first trials")
-            with clock.part("trials"):
-                return run_execution(
-                    execution, prepared.split, slots=prepared.slots, saved=prepared.folder.saved
-                )
-        finally:
-            connecting.__exit__(None, None, None)
+        slots = min(options.workers or connection.cpus, connection.cpus)
+        digest = prepared.dataset.digest
+        execution = Execution(journal, prepared.definition, prepared.strategy, slots=slots, data_digest=digest)
+        execution.replay()
+        clock.parts["start"] = time.monotonic() - clock.begun
+        with clock.part("trials"):
+            return run_execution(execution, prepared.split, slots=slots, saved=prepared.folder.saved)
 
 
 class Tracker:

@@ -56,7 +56,7 @@ def run_execution(execution: Execution, data: Split, *, slots: int, saved: Path)
     register(name, Live(execution, slots, ahead=slots if slots > 1 else 0))
     with tempfile.TemporaryDirectory(prefix="kurabe-tune-") as scratch, _orderly_end(execution, receiver), _prepared(execution, slots):
         tuner = tune.Tuner(
-            tune.with_parameters(Trial, data=data, receiver=receiver),
+            tune.with_parameters(Trial, data=data, receiver=receiver, processes=slots),
             tune_config=tune.TuneConfig(
                 search_alg=Jobs(name),
                 num_samples=-1,

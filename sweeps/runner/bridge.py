@@ -95,7 +95,7 @@ class Results(tune.Callback):
         execution = _LIVE[self._name].execution
         key, attempt = trial.config["key"], trial.config["attempt"]
         payload = json.loads(result["payload"])
-        where = {"node": str(result.get("hostname", "")), "address": str(result.get("node_ip", "")), "pid": result.get("pid")}
+        where = {name: payload[name] for name in ("node", "pid")}
         execution.reported(key, attempt, payload["records"], end=payload.get("end"), where=where)
         if payload.get("put_down"):
             execution.interrupted(key, attempt)

@@ -24,6 +24,12 @@ class Receiver:
         self._journal = Journal.open(Path(journal))
         self._folder = Path(folder)
         self._stopping = False
+        self._arrived: set[tuple[str, int]] = set()
+
+    def arrive(self, node: str, pid: int) -> int:
+        """A process of trials is ready; returns how many are."""
+        self._arrived.add((node, pid))
+        return len(self._arrived)
 
     def stop(self) -> None:
         """From now on running trials are saved and put down."""

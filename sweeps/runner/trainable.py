@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import traceback
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from model.specification import Specification
 from model.training import EpochRecord, Training
 
 STEP_SECONDS = 0.25  # one result of Tune carries the epochs of this long: a result an epoch would double the cost of short trials
+START_SECONDS = 10.0  # how long the first process waits for the others before it begins alone
 SAVE_SECONDS = 5.0  # how much training a lost process may cost
 
 
@@ -34,10 +36,13 @@ class Trial(tune.Trainable):
         """One core a trial, whatever a machine calls its cores."""
         return tune.PlacementGroupFactory([{"CPU": 1}])
 
-    def setup(self, config: dict[str, Any], data: Split, receiver: Any) -> None:
-        """Called once a process; `data` is read in place from the object store."""
+    def setup(self, config: dict[str, Any], data: Split, receiver: Any, processes: int) -> None:
+        """Called once a process, of which there will be so many; `data` is read in place from the object store."""
         self._data = data
         self._receiver = receiver
+        self._alone = processes - 1
+        # A host may run several nodes, and hosts in different places may share a name: the pair tells them apart.
+        self._node = f"{os.uname().nodename}:{ray.get_runtime_context().get_node_id()[:8]}"
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -55,8 +60,9 @@ class Trial(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Train for about STEP_SECONDS, or to the end."""
+        self._wait_for_the_others()
         begun, first_new = time.monotonic(), len(self._records)
-        payload: dict[str, Any] = {}
+        payload: dict[str, Any] = {"node": self._node, "pid": os.getpid()}
         try:
             over = self._train_until(begun + STEP_SECONDS)
             self._seconds += time.monotonic() - begun
@@ -74,6 +80,16 @@ class Trial(tune.Trainable):
         payload["records"] = self._records[first_new:]
         encoded = json.dumps(payload, allow_nan=False, separators=(",", ":")).encode()
         return {"payload": encoded, "done": "end" in payload or "put_down" in payload}
+
+    def _wait_for_the_others(self) -> None:
+        """Begin together: Tune drops a process that is still starting when an earlier one has become free again, and
+        with short trials that would leave one process to do all the work."""
+        deadline = time.monotonic() + START_SECONDS
+        while self._alone and time.monotonic() < deadline:
+            if ray.get(self._receiver.arrive.remote(self._node, os.getpid())) > self._alone:
+                break
+            time.sleep(0.02)  # another process's start is awaited; the receiver cannot wake this one
+        self._alone = 0
 
     def _train_until(self, deadline: float) -> bool:
         """Train epoch by epoch; `True` when the training is over."""
