@@ -1,8 +1,8 @@
 """How the MLflow UI first shows an execution: curves in three columns, below them the activation pictures side by side.
 
-The UI keeps the state of a shared view as a tag of the experiment, `mlflow.sharedViewState.KEY`, and opens it by a link with
-`viewStateShareKey=KEY` (what its own "Share" button makes). Without one it puts each trial's parameters above its picture
-and so one picture in a row; with one the best ten trials are shown first, and of this execution alone.
+The UI keeps the state of a shared view as a tag of the experiment, `mlflow.sharedViewState.KEY`, and opens it by a link
+with `viewStateShareKey=KEY` (what its own "Share" button makes). Without one it puts each trial's parameters above its
+picture, and so one picture in a row; with one the best ten trials come first, and of this execution alone.
 """
 
 from __future__ import annotations

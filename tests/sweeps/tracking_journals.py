@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import sqlite3
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from sweeps.journal import Event, Journal
+from sweeps.tracking.store import Store
 
 NAMES = ("train/loss", "train/accuracy", "validation/loss", "validation/accuracy")
 DEFINITION = {
@@ -127,6 +132,17 @@ def layer_activations(layer: str, epoch: int) -> dict[str, Any]:
     edges = [round(-1 + 6 * index / 50, 6) for index in range(51)]
     shares = {"mean": 0.7, "std": 1.1, "dead": 0.02, "saturated": 0.0}
     return {"layer": layer, "edges": edges, "counts": counts, "zeros": 900, "underflow": 0, "overflow": 12, **shares}
+
+
+@lru_cache(maxsize=1)
+def empty_store() -> bytes:
+    """The sqlite file of an MLflow store that holds its tables and nothing else."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "mlflow.sqlite"
+        Store(f"sqlite:///{file}", folder).open("Default")
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("pragma wal_checkpoint(truncate)")
+        return file.read_bytes()
 
 
 def recorded(journal: Journal) -> Iterator[tuple[str, str, int, float, int]]:

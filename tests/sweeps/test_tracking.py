@@ -1,0 +1,412 @@
+"""What MLflow holds after a projection, read back through its own client, against the journal it came from."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+from cluster.tracking_server import artifact_root, tracking_uri
+from sweeps.tracking import Counts, project
+from sweeps.tracking.names import Away
+from sweeps.tracking.projection import Projector
+from sweeps.tracking.store import Store
+from tests.sweeps.tracking_journals import NAMES, Sweep, empty_store, recorded
+
+DIVERGENCE = {"name": "divergence", "epoch": 3, "summary": "The loss is infinite.", "advice": "Lower the rate."}
+TRACEBACK = "Traceback (most recent call last):\n  …\nValueError: no\n"
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Path:
+    """A storage folder whose MLflow store has its tables already, which saves most of a second."""
+    folder = tmp_path / "storage"
+    folder.mkdir()
+    (folder / "mlflow.sqlite").write_bytes(empty_store())
+    return folder
+
+
+def sync(sweep: Sweep, **options: Any) -> Counts:
+    storage = sweep.path.parent.parent
+    return project(sweep.path, tracking_uri(storage), storage, **options)
+
+
+def client(sweep: Sweep) -> MlflowClient:
+    return MlflowClient(tracking_uri(sweep.path.parent.parent))
+
+
+def runs(sweep: Sweep, kind: str = "trial") -> dict[str, Run]:
+    """The active runs by trial key; fails if two share one."""
+    held = client(sweep)
+    experiment = held.get_experiment_by_name(sweep.execution.rsplit("-", 1)[0])
+    assert experiment is not None
+    wanted = f"tags.`kurabe.kind` = '{kind}' and tags.`kurabe.execution` = '{sweep.execution}'"
+    found = held.search_runs([experiment.experiment_id], wanted, max_results=1000)
+    identity = "kurabe.trial" if kind == "trial" else "kurabe.execution"
+    keyed = [(run.data.tags[identity], run) for run in found]
+    assert Counter(key for key, _ in keyed).most_common(1)[0][1] == 1
+    return dict(keyed)
+
+
+def metrics(sweep: Sweep, found: dict[str, Run]) -> list[tuple[str, str, int, float, int]]:
+    """(trial, metric, step, value, timestamp) of every value that MLflow holds, doubles included."""
+    held = client(sweep)
+    return sorted(
+        (key, name, each.step, each.value, each.timestamp)
+        for key, run in found.items()
+        for name in run.data.metrics
+        for each in held.get_metric_history(run.info.run_id, name)
+    )
+
+
+def artifact(sweep: Sweep, run: Run, path: str, folder: Path) -> bytes:
+    return Path(client(sweep).download_artifacts(run.info.run_id, path, str(folder))).read_bytes()
+
+
+def varied(storage: Path) -> Sweep:
+    """An execution with an end of every kind."""
+    sweep = Sweep.begin(storage)
+    for _ in range(3):
+        sweep.train(sweep.propose()[0])
+    for key in sweep.propose(replicates=2, optimizer="sgd", learning_rate=0.5):
+        sweep.train(key, value=0.75)
+    sweep.train(
+        sweep.propose(optimizer="sgd", learning_rate=1e6)[0],
+        "diverged",
+        value=None,
+        findings=[DIVERGENCE],
+        train__loss="inf",
+        validation__loss="nan",
+    )
+    sweep.train(sweep.propose()[0], "failed", value=None, error=TRACEBACK)
+    sweep.train(sweep.propose()[0], "stopped", epochs=2)
+    body = {"number": 99, "point": {"optimizer": "sgd"}, "reason": {}, "why": "the same training as proposal 4"}
+    sweep.journal.append("skipped", body)
+    return sweep
+
+
+def test_every_number_of_the_journal_is_in_mlflow_once_and_nothing_else(storage: Path) -> None:
+    sweep = varied(storage)
+    counts = sync(sweep)
+    assert (counts.ended, counts.whole, counts.complete) == (8, 8, True)
+    found = runs(sweep)
+    assert metrics(sweep, found) == sorted(recorded(sweep.journal))
+    assert counts.metrics == len(list(recorded(sweep.journal)))
+
+
+def test_runs_carry_what_was_tried_and_how_it_went(storage: Path) -> None:
+    sweep = varied(storage)
+    sync(sweep)
+    found = runs(sweep)
+    first, replicate, diverged, failed, stopped = (found[key] for key in ("t1", "t4r1", "t5", "t6", "t7"))
+    assert first.data.params["optimizer"] == "adam"
+    assert first.data.params["learning_rate"] == "0.001"
+    assert first.data.params["hidden"] == "[100, 100]"
+    assert first.data.params["batch_normalization"] == "false"
+    assert first.data.params["data.name"] == "digits"
+    tags = first.data.tags
+    assert tags["kurabe.execution"] == "digits-1"
+    assert tags["kurabe.definition"] == "digits"
+    assert json.loads(tags["kurabe.point"]) == {"optimizer": "adam", "learning_rate": 0.001}
+    assert json.loads(tags["kurabe.reason"]) == {"kind": "random"}
+    assert json.loads(tags["kurabe.specification"])["seed"] == 7
+    assert tags["kurabe.data_digest"] == "d" * 64
+    assert tags["kurabe.git_commit"] == tags["mlflow.source.git.commit"] == "0123456789abcdef0123456789abcdef01234567"
+    assert tags["kurabe.node"] == "node-a"
+    assert (tags["kurabe.status"], tags["kurabe.value"], tags["kurabe.attempts"]) == ("finished", "0.25", "1")
+    assert "kurabe.findings" not in tags
+    assert first.info.run_name == "adam 0.001 #1"
+    assert (replicate.info.run_name, replicate.data.tags["kurabe.replicate"]) == ("sgd 0.5 #4.1", "1")
+    assert replicate.data.tags["kurabe.order"] == "4"
+    statuses = {key: run.info.status for key, run in found.items()}
+    assert Counter(statuses.values()) == {"FINISHED": 7, "FAILED": 1}
+    assert statuses["t6"] == "FAILED"
+    assert diverged.data.tags["kurabe.status"] == "diverged"
+    assert diverged.data.tags["kurabe.findings"] == "divergence"
+    assert "The loss is infinite." in diverged.data.tags["mlflow.note.content"]
+    assert diverged.data.tags["kurabe.non_finite"] == "train/loss@0,validation/loss@0"
+    assert "kurabe.value" not in diverged.data.tags
+    assert set(diverged.data.metrics) == set(NAMES) - {"train/loss", "validation/loss"}
+    assert stopped.data.tags["kurabe.status"] == "stopped"
+    assert failed.info.end_time >= failed.info.start_time
+
+
+def test_artifacts_hold_definition_records_pictures_and_traceback(storage: Path, tmp_path: Path) -> None:
+    sweep = varied(storage)
+    sync(sweep)
+    found, held = runs(sweep), client(sweep)
+    document = json.loads(artifact(sweep, found["t5"], "records.json", tmp_path))
+    bodies = [event.body for event in sweep.journal.events(kinds=("epoch",)) if event.trial == "t5"]
+    assert document["records"] == bodies
+    assert document["records"][0]["metrics"]["train/loss"] == "inf"
+    assert document["findings"] == [DIVERGENCE]
+    assert document["specification"]["hyperparameters"]["learning_rate"] == 1e6
+    assert artifact(sweep, found["t6"], "traceback.txt", tmp_path).decode() == TRACEBACK
+    assert artifact(sweep, found["t1"], "definition.toml", tmp_path) == b'name = "digits"\n'
+    assert "traceback.txt" not in {each.path for each in held.list_artifacts(found["t1"].info.run_id)}
+    pictures = [each.path for each in held.list_artifacts(found["t1"].info.run_id, "images")]
+    assert len(pictures) == 6  # three epochs, each with the copy that the UI wants
+    assert found["t1"].data.tags["mlflow.loggedImages"] == "True"
+
+
+def test_pictures_are_named_as_log_image_names_them(storage: Path) -> None:
+    from PIL import Image
+
+    sweep = varied(storage)
+    sync(sweep)
+    held, run = client(sweep), runs(sweep)["t1"].info.run_id
+    timestamp = next(
+        event.at for event in sweep.journal.events(kinds=("epoch",)) if event.trial == "t1" and event.epoch == 2
+    )
+    ours = {each.path for each in held.list_artifacts(run, "images")}
+    held.log_image(run, Image.new("L", (4, 4)), key="activations/layers", step=2, timestamp=round(timestamp * 1000))
+    theirs = {each.path for each in held.list_artifacts(run, "images")} - ours
+
+    def without_identity(path: str) -> str:
+        stem, _, last = path.partition("+timestamp+")
+        number, _, rest = last.partition("+")
+        return f"{stem} {number} {rest[36:].rsplit('.', 1)[0]}"
+
+    assert {without_identity(path) for path in theirs} == {
+        without_identity(path) for path in ours if "+step+2+" in path
+    }
+
+
+def test_an_execution_has_a_run_of_its_own(storage: Path, tmp_path: Path) -> None:
+    sweep = varied(storage)
+    sync(sweep)
+    assert runs(sweep, "execution")["digits-1"].info.status == "RUNNING"
+    sweep.close()
+    sync(sweep)
+    summary = runs(sweep, "execution")["digits-1"]
+    assert summary.info.status == "FINISHED"
+    assert json.loads(summary.data.tags["kurabe.counts"]) == {"diverged": 1, "failed": 1, "finished": 5, "stopped": 1}
+    document = json.loads(artifact(sweep, summary, "execution.json", tmp_path))
+    assert document["objective"] == "validation/loss"
+    assert document["closed"] == "trials"
+    assert document["skipped"] == [
+        {"number": 99, "point": {"optimizer": "sgd"}, "why": "the same training as proposal 4"}
+    ]
+    assert [each["number"] for each in document["proposals"]] == [1, 2, 3, 4, 5, 6, 7]
+    assert document["proposals"][3]["trials"] == ["t4r0", "t4r1"]
+    assert document["environment"]["packages"]["numpy"] == "2.4.6"
+
+
+def test_executions_of_a_definition_share_its_experiment(storage: Path) -> None:
+    one, two = Sweep.begin(storage), Sweep.begin(storage, "digits-2")
+    for sweep in (one, two):
+        sweep.train(sweep.propose()[0])  # the same key in both
+        assert sync(sweep).complete
+    held = client(one)
+    experiments = [each for each in held.search_experiments() if each.name != "Default"]
+    assert [each.name for each in experiments] == ["digits"]
+    assert experiments[0].tags["mlflow.experimentKind"] == "custom_model_development"
+    found = held.search_runs([experiments[0].experiment_id], "tags.`kurabe.trial` = 't1'")
+    assert sorted(run.data.tags["kurabe.execution"] for run in found) == ["digits-1", "digits-2"]
+
+
+def test_writing_again_changes_nothing(storage: Path) -> None:
+    sweep = varied(storage)
+    sweep.close()
+    sync(sweep)
+    before = everything(storage)
+    counts = sync(sweep)
+    assert (counts.written, counts.metrics, counts.pictures, counts.complete) == (0, 0, 0, True)
+    assert everything(storage) == before
+
+
+def everything(storage: Path) -> tuple[list[str], dict[str, bytes]]:
+    with sqlite3.connect(storage / "mlflow.sqlite") as connection:
+        rows = sorted(connection.iterdump())
+    connection.close()
+    files = (path for path in (storage / "mlflow-artifacts").rglob("*") if path.is_file())
+    return rows, {str(path): path.read_bytes() for path in files}
+
+
+def test_a_store_that_was_deleted_is_written_again(storage: Path) -> None:
+    sweep = varied(storage)
+    sync(sweep)
+    before = metrics(sweep, runs(sweep))
+    uri = f"sqlite:///{storage / 'again.sqlite'}"  # this process keeps a deleted file open under its old name
+    assert project(sweep.path, uri, storage).written == 8
+    held = MlflowClient(uri)
+    experiment = held.get_experiment_by_name("digits")
+    assert experiment is not None
+    found = held.search_runs([experiment.experiment_id], "tags.`kurabe.kind` = 'trial'")
+    values = sorted(
+        (run.data.tags["kurabe.trial"], name, each.step, each.value, each.timestamp)
+        for run in found
+        for name in run.data.metrics
+        for each in held.get_metric_history(run.info.run_id, name)
+    )
+    assert values == before
+
+
+def test_a_run_that_somebody_deleted_comes_back(storage: Path) -> None:
+    sweep = varied(storage)
+    sync(sweep)
+    before = metrics(sweep, runs(sweep))
+    client(sweep).delete_run(runs(sweep)["t2"].info.run_id)
+    assert sync(sweep).written == 1
+    assert metrics(sweep, runs(sweep)) == before
+
+
+def test_an_interrupted_trial_is_killed_and_lives_again_in_the_same_run(storage: Path) -> None:
+    sweep = Sweep.begin(storage)
+    key = sweep.propose()[0]
+    sweep.start(key)
+    sweep.record(key, [0, 1, 2])
+    sync(sweep)
+    assert runs(sweep)[key].info.status == "RUNNING"
+    sweep.close("interrupted")
+    sync(sweep)
+    killed, summary = runs(sweep)[key], runs(sweep, "execution")["digits-1"]
+    assert (killed.info.status, killed.data.tags["kurabe.status"]) == ("KILLED", "interrupted")
+    assert (summary.info.status, summary.data.tags["kurabe.status"]) == ("KILLED", "interrupted")
+    sweep.journal.append("resumed", {"environment": {}, "slots": 1})
+    sweep.start(key, attempt=2)
+    sweep.record(key, [2, 3], attempt=2)  # epoch 2 is in the journal already and stays as it was
+    sync(sweep)
+    assert runs(sweep)[key].info.status == "RUNNING"
+    sweep.record(key, [4], attempt=2)
+    sweep.end(key, attempt=2)
+    sweep.close()
+    assert sync(sweep).complete
+    run = runs(sweep)[key]
+    assert (run.info.run_id, run.info.status) == (killed.info.run_id, "FINISHED")
+    assert (run.data.tags["kurabe.status"], run.data.tags["kurabe.attempts"]) == ("finished", "2")
+    assert metrics(sweep, {key: run}) == sorted(recorded(sweep.journal))
+    assert runs(sweep, "execution")["digits-1"].info.status == "FINISHED"
+
+
+def test_what_a_killed_driver_left_running_is_ended_only_on_request(storage: Path) -> None:
+    mine, other = Sweep.begin(storage), Sweep.begin(storage, "digits-2")
+    for sweep in (mine, other):
+        sweep.start(sweep.propose()[0])
+        sweep.record("t1", [0, 1])
+        sync(sweep)
+    sync(mine, stopped=True)
+    held = client(mine)
+    experiment = held.get_experiment_by_name("digits")
+    assert experiment is not None
+    found = held.search_runs([experiment.experiment_id], "tags.`kurabe.trial` = 't1'")
+    assert {run.data.tags["kurabe.execution"]: run.info.status for run in found} == {
+        "digits-1": "KILLED",
+        "digits-2": "RUNNING",
+    }
+
+
+def failing(call: int, *, after: bool) -> tuple[type[Store], list[str]]:
+    """A store whose `call`-th writing call fails, before or after it did its work; and the calls so far, by name."""
+    made: list[str] = []
+
+    class Failing(Store):
+        pass
+
+    def wrap(name: str) -> Callable[..., Any]:
+        original = getattr(Store, name)
+
+        def method(self: Store, *arguments: Any, **options: Any) -> Any:
+            made.append(name)
+            if len(made) != call:
+                return original(self, *arguments, **options)
+            if after:
+                original(self, *arguments, **options)
+            raise Away(f"call {call}, {name}, fails")
+
+        return method
+
+    for name in ("create_run", "log", "log_files", "set_status", "tag_experiment"):
+        setattr(Failing, name, wrap(name))
+    return Failing, made
+
+
+def bring_up(projector: Projector) -> None:
+    projector.catch_up()
+    projector.interrupt()
+    projector.write_summary("interrupted")
+    projector.settle()
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["request lost", "reply lost"])
+@pytest.mark.parametrize("restarted", [False, True], ids=["same process", "new process"])
+def test_broken_off_at_any_call_there_is_one_run_a_trial_and_each_step_once(
+    storage: Path, tmp_path: Path, after: bool, restarted: bool
+) -> None:
+    uri, artifacts = tracking_uri(storage), artifact_root(storage)
+    kind, calls = failing(0, after=after)
+    bring_up(Projector(interrupted(storage, 1).journal, kind(uri, artifacts)))
+    assert set(calls) == {"create_run", "log", "log_files", "set_status", "tag_experiment"}
+    for call in range(1, len(calls) + 1):
+        sweep = interrupted(storage, call + 1)
+        kind, _ = failing(call, after=after)
+        projector = Projector(sweep.journal, kind(uri, artifacts))
+        with pytest.raises(Away, match="fails"):
+            bring_up(projector)
+        if restarted:
+            projector = Projector(sweep.journal, Store(uri, artifacts))
+        bring_up(projector)
+        found = runs(sweep)
+        assert {key: run.info.status for key, run in found.items()} == {"t1": "FINISHED", "t2": "KILLED"}
+        assert metrics(sweep, found) == sorted(recorded(sweep.journal))
+        assert len(client(sweep).list_artifacts(found["t1"].info.run_id, "images")) == 6
+        assert json.loads(artifact(sweep, found["t1"], "records.json", tmp_path))["status"] == "finished"
+        assert runs(sweep, "execution")[sweep.execution].info.status == "KILLED"
+
+
+def interrupted(storage: Path, number: int) -> Sweep:
+    """One trial that ended and one that was put down."""
+    sweep = Sweep.begin(storage, f"digits-{number}")
+    sweep.train(sweep.propose()[0])
+    sweep.start(sweep.propose()[0])
+    sweep.record("t2", [0, 1])
+    sweep.close("interrupted")
+    return sweep
+
+
+def test_names_and_values_with_markup_are_only_data(storage: Path, tmp_path: Path) -> None:
+    hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>=1+1"
+    sweep = Sweep.begin(storage)
+    sweep.train(sweep.propose(optimizer=hostile, reason={"kind": hostile})[0], "failed", error=hostile)
+    assert sync(sweep).complete
+    run = runs(sweep)["t1"]
+    assert run.data.params["optimizer"] == hostile
+    assert json.loads(run.data.tags["kurabe.reason"]) == {"kind": hostile}
+    assert artifact(sweep, run, "traceback.txt", tmp_path).decode() == hostile
+
+
+def test_what_mlflow_refuses_is_named_and_stops_nothing_else(storage: Path) -> None:
+    sweep = Sweep.begin(storage)
+    sweep.train(sweep.propose()[0], metrics=["no such name?!"])
+    sweep.train(sweep.propose()[0])
+    counts = sync(sweep)
+    assert (counts.ended, counts.whole, counts.complete) == (2, 1, False)
+    assert "t1" in counts.problems[0]
+    assert "no such name" in counts.problems[0]
+    assert runs(sweep)["t2"].info.status == "FINISHED"
+
+
+def test_more_metrics_than_one_request_takes(storage: Path) -> None:
+    sweep = Sweep.begin(storage)
+    sweep.train(sweep.propose()[0], epochs=120, metrics=[f"train/m{number}" for number in range(20)])
+    assert sync(sweep).complete
+    assert len(list(recorded(sweep.journal))) == 121 * 20
+    assert metrics(sweep, runs(sweep)) == sorted(recorded(sweep.journal))
+
+
+def test_a_clock_that_was_set_back_gives_no_negative_duration(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = Sweep.begin(storage)
+    times = iter(range(1_700_000_900, 1_700_000_000, -1))
+    monkeypatch.setattr("sweeps.journal.time.time", lambda: float(next(times)))
+    sweep.train(sweep.propose()[0])
+    monkeypatch.undo()
+    sync(sweep)
+    run = runs(sweep)["t1"]
+    assert run.info.end_time >= run.info.start_time
