@@ -46,7 +46,7 @@ class Optimizer:
 OPTIMIZERS: Registry[type[Optimizer]] = Registry("optimizer")
 
 
-@OPTIMIZERS.register("sgd", source="Robbins & Monro 1951; Deep Learning from Scratch, eq. 6.1")
+@OPTIMIZERS.register("sgd", ravine_rate=0.95, source="Robbins & Monro 1951; Deep Learning from Scratch, eq. 6.1")
 @dataclass(frozen=True)
 class SGD(Optimizer):
     """W ← W − ηg"""
@@ -58,7 +58,7 @@ class SGD(Optimizer):
         weights -= gradient
 
 
-@OPTIMIZERS.register("momentum", source="Polyak 1964; Deep Learning from Scratch, eqs. 6.3 and 6.4")
+@OPTIMIZERS.register("momentum", ravine_rate=0.1, source="Polyak 1964; Deep Learning from Scratch, eqs. 6.3 and 6.4")
 @dataclass(frozen=True)
 class Momentum(Optimizer):
     """v ← αv − ηg ; W ← W + v"""
@@ -75,7 +75,9 @@ class Momentum(Optimizer):
         weights += v
 
 
-@OPTIMIZERS.register("nesterov", source="Nesterov 1983, in the form of Sutskever et al. 2013, eqs. 3 and 4")
+@OPTIMIZERS.register(
+    "nesterov", ravine_rate=0.1, source="Nesterov 1983, in the form of Sutskever et al. 2013, eqs. 3 and 4"
+)
 @dataclass(frozen=True)
 class Nesterov(Optimizer):
     """v ← αv − ηg ; W ← W + αv − ηg, where W stands for the point looked ahead to"""
@@ -94,7 +96,7 @@ class Nesterov(Optimizer):
         weights += scratch
 
 
-@OPTIMIZERS.register("adagrad", source="Duchi, Hazan & Singer 2011, Figure 1 (diagonal), with ε added")
+@OPTIMIZERS.register("adagrad", ravine_rate=1.5, source="Duchi, Hazan & Singer 2011, Figure 1 (diagonal), with ε added")
 @dataclass(frozen=True)
 class AdaGrad(Optimizer):
     """h ← h + g⊙g ; W ← W − ηg/(√h + ε)"""
@@ -114,7 +116,7 @@ class AdaGrad(Optimizer):
         weights -= gradient
 
 
-@OPTIMIZERS.register("rmsprop", source="Tieleman & Hinton 2012, lecture 6.5, with ε added")
+@OPTIMIZERS.register("rmsprop", ravine_rate=0.3, source="Tieleman & Hinton 2012, lecture 6.5, with ε added")
 @dataclass(frozen=True)
 class RMSProp(Optimizer):
     """h ← dh + (1−d)g⊙g ; W ← W − ηg/(√h + ε)
@@ -140,7 +142,7 @@ class RMSProp(Optimizer):
         weights -= gradient
 
 
-@OPTIMIZERS.register("adam", source="Kingma & Ba 2015, Algorithm 1")
+@OPTIMIZERS.register("adam", ravine_rate=0.3, source="Kingma & Ba 2015, Algorithm 1")
 @dataclass(frozen=True)
 class Adam(Optimizer):
     """m ← β1m + (1−β1)g ; v ← β2v + (1−β2)g⊙g ; W ← W − η·m̂/(√v̂ + ε), m̂ = m/(1−β1^t), v̂ = v/(1−β2^t)
@@ -171,7 +173,7 @@ class Adam(Optimizer):
         weights -= gradient
 
 
-@OPTIMIZERS.register("adamw", source="Loshchilov & Hutter 2019, Algorithm 2")
+@OPTIMIZERS.register("adamw", ravine_rate=0.3, source="Loshchilov & Hutter 2019, Algorithm 2")
 @dataclass(frozen=True)
 class AdamW(Adam):
     """Adam, and apart from it W ← W − ηλW on the weights (never on biases)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from model.evaluation import norm
@@ -24,7 +23,7 @@ Array = NDArray[Any]
 class Stepper:
     """Takes the steps of a training and remembers what lies between them: optimizer memory and number of steps.
 
-    The gradient that is clipped and handed to the optimizer is that of the mean loss of the batch plus the penalty.
+    What is clipped and handed to the optimizer is the gradient of the loss and the penalty together.
     """
 
     def __init__(
@@ -46,12 +45,17 @@ class Stepper:
         self._decoupled = getattr(optimizer, "decoupled_decay", 0.0)
         self._weights = network.parameters[: network.weight_size]
 
-    def step(self, x: Array, targets: Array) -> None:
-        """Change the network's parameters once, for the batch x (rows, inputs) with targets (rows, outputs)."""
-        network, gradient = self.network, self.network.gradient
+    def gradient(self, x: Array, targets: Array) -> None:
+        """Fill `network.gradient` with that of the batch's mean loss plus the penalty; x (rows, inputs)."""
+        network = self.network
         network.backward(self.loss.gradient(network.forward(x, Mode.TRAIN), targets))
         if self._add_penalty is not None:
             self._add_penalty()
+
+    def step(self, x: Array, targets: Array) -> None:
+        """Change the network's parameters once, for the batch x (rows, inputs) with targets (rows, outputs)."""
+        self.gradient(x, targets)
+        gradient = self.network.gradient
         if self.settings.gradient_clip:
             length = norm(gradient)
             if length > self.settings.gradient_clip:
@@ -60,7 +64,7 @@ class Stepper:
         optimizer = self.optimizer if self._constant else self._at_rate()
         if self._decoupled:
             self._weights *= 1.0 - optimizer.learning_rate * self._decoupled
-        optimizer.update(network.parameters, gradient, self.memory, self.steps)
+        optimizer.update(self.network.parameters, gradient, self.memory, self.steps)
 
     def _at_rate(self) -> Optimizer:
         """The optimizer with the learning rate of this step."""
@@ -88,11 +92,3 @@ def _adder(network: Network, settings: Settings, scratch: Array) -> Callable[[],
             penalty.add_gradient(strength, weights, gradient, space)
 
     return add
-
-
-def penalty_of(network: Network, settings: Settings) -> float:
-    """The penalty that weight decay adds to the loss."""
-    if settings.weight_decay_strength == 0.0:
-        return 0.0
-    penalty = PENALTIES[settings.weight_decay_norm]()
-    return settings.weight_decay_strength * sum(penalty.value(np.asarray(layer.w)) for layer in network.affine)
