@@ -7,14 +7,14 @@ replicates.
 
 from sweeps.comparison.estimates import Estimate, Rate, estimate, rate
 from sweeps.comparison.paired import Difference, all_pairs, difference, holm, replicates_needed
-from sweeps.comparison.points import LevelSummary, Tested, best_so_far, edge, explained, rank, summarize
+from sweeps.comparison.points import LevelSummary, PointResult, best_so_far, edge, explained, rank, summarize
 
 __all__ = [
     "Difference",
     "Estimate",
     "LevelSummary",
+    "PointResult",
     "Rate",
-    "Tested",
     "all_pairs",
     "best_so_far",
     "difference",

@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Tested:
+class PointResult:
     """A point and what its replicates gave: finite values by replicate index, and how many gave none (diverged,
     failed …).
     """
@@ -33,12 +33,12 @@ class Tested:
         return estimate(list(self.values.values()))
 
 
-def rank(points: Sequence[Tested], *, minimize: bool) -> list[Tested]:
+def rank(points: Sequence[PointResult], *, minimize: bool) -> list[PointResult]:
     """Best first, by mean over replicates. A point that lost a replicate comes after all that lost none, however good
     the rest was, and points without any value come last; ties keep their order.
     """
 
-    def place(point: Tested) -> tuple[float, float]:
+    def place(point: PointResult) -> tuple[float, float]:
         total = len(point.values) + point.lost
         if not point.values:
             return 2.0, 0.0
@@ -56,7 +56,7 @@ class LevelSummary:
 
     level: str
     points: int
-    best: Tested | None
+    best: PointResult | None
     values: tuple[float, ...]
     lost: Rate
 
@@ -66,7 +66,9 @@ class LevelSummary:
         return float(np.median(self.values)) if self.values else None
 
 
-def summarize(points: Sequence[Tested], factor: str, levels: Sequence[str], *, minimize: bool) -> list[LevelSummary]:
+def summarize(
+    points: Sequence[PointResult], factor: str, levels: Sequence[str], *, minimize: bool
+) -> list[LevelSummary]:
     """A summary for each level, in the order given."""
     found = []
     for level in levels:

@@ -89,7 +89,7 @@ def learning_curves(levels: Sequence[LevelCurves], metric: str, *, share: bool =
         for band, dashed in ((level.train, True), (level.validation, False)):
             if band is not None:
                 frame.line(level.epochs, band.middle, colour, width=1.3 if dashed else 2.2, dashed=dashed)
-        title(sheet, level.level, colour, level.note)
+        title(sheet, level.level, level.colour, level.note)
         panels.append(Panel(sheet, level.heading))
     return tuple(panels)
 
@@ -126,8 +126,8 @@ def layer_lines(levels: Sequence[LayerLines], *, share: bool = False) -> tuple[P
                     End(float(frame.x(level.epochs[end])), float(frame.y(shown[end])), level.layers[index], colour)
                 )
         for end in _merged(ends, SMALL):
-            sheet.text(end.x + 6, end.y, end.text, colour=end.colour, size=SMALL, bold=True)
-        title(sheet, level.level, palette.level(level.colour), level.note)
+            sheet.text(end.x + 6, end.y, end.text, colour="ink", size=SMALL)
+        title(sheet, level.level, level.colour, level.note)
         panels.append(Panel(sheet, level.heading))
     return tuple(panels)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sweeps.figures import palette
 from sweeps.figures.canvas import Array, Sheet
 from sweeps.figures.palette import LIGHT
 from sweeps.figures.scales import Scale
@@ -97,8 +98,11 @@ class Frame:
             self.sheet.text(4, self.top - 10, label, size=SMALL)
 
 
-def title(sheet: Sheet, text: str, colour: str, note: str = "", left: float = 4.0) -> None:
-    """A panel's name at its top, bold in its level's colour, with a quiet note at the right end."""
-    sheet.text(left, 12, text, colour=colour, size=12, bold=True)
+def title(sheet: Sheet, text: str, number: int | None = None, note: str = "", left: float = 4.0) -> None:
+    """A panel's name at its top after its level's marker (colour `number`), with a quiet note at the right end."""
+    if number is not None:
+        sheet.dots([left + 5], [12], palette.level(number), marker=palette.marker(number), size=9.0)
+        left += 15
+    sheet.text(left, 12, text, colour="ink", size=12, bold=True)
     if note:
         sheet.text(sheet.width - 6, 12, note, across="right", size=SMALL)

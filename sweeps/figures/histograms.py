@@ -76,7 +76,7 @@ def activation_histograms(levels: Sequence[LevelHistograms]) -> tuple[Panel, ...
 def _column(level: LevelHistograms, rows: tuple[int, ...], columns: int, apart: tuple[bool, ...]) -> Sheet:
     sheet = Sheet(LEFT + columns * (CELL + GAP), TOP + len(rows) * ROW + BOTTOM)
     colour = palette.level(level.colour)
-    title(sheet, level.level, colour, level.note)
+    title(sheet, level.level, level.colour, level.note)
     for index, layer in enumerate(rows):
         sheet.text(LEFT - 7, TOP + (index + 0.6) * ROW, str(layer), across="right", size=SMALL)
     for place, (epoch, layers) in enumerate(level.epochs):

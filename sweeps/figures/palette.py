@@ -4,7 +4,7 @@ Figures are drawn once, in the light colours below. Inside the page each of thes
 variable of the same name, so one drawing serves light, dark and print. The eight level colours were chosen by
 maximising the smallest distance between any two (OKLab) under normal vision and simulated protanopia, deuteranopia
 and tritanopia (Machado et al. 2009), with at least 3:1 contrast to the paper (WCAG 2.2, 1.4.11); their smallest
-distance is about 1.5 times that of the Okabe-Ito palette. Colour is never the only sign: panels carry their level's
+distance is about 1.4 times that of the Okabe-Ito palette. Colour is never the only sign: panels carry their level's
 name, and markers differ as well.
 """
 
@@ -22,7 +22,7 @@ LIGHT: Mapping[str, str] = MappingProxyType(
         "ghost": "#b9c1ca",
         "alarm": "#c0271a",
         "level0": "#3860e0",
-        "level1": "#d8800b",
+        "level1": "#d57e0a",
         "level2": "#05a38e",
         "level3": "#a43b73",
         "level4": "#751aa0",
@@ -30,10 +30,10 @@ LIGHT: Mapping[str, str] = MappingProxyType(
         "level6": "#790001",
         "level7": "#22374c",
         # Layers have an order, so they get a ramp: from the input (pale) to the output (deep).
-        "layer0": "#e8a33d",
-        "layer1": "#e5863f",
-        "layer2": "#dd6a4b",
-        "layer3": "#cf4f5c",
+        "layer0": "#bf8400",
+        "layer1": "#d07c1c",
+        "layer2": "#d46a35",
+        "layer3": "#cc5450",
         "layer4": "#b9386e",
         "layer5": "#9b2a80",
         "layer6": "#76248c",

@@ -41,20 +41,22 @@ def values_by_level(rows: Sequence[LevelValues], scale: Scale, label: str, width
     the panel.
     """
     wide = width >= 600
-    names = min(220, max(90, 12 + max((len(row.level) for row in rows), default=0) * 7)) if wide else 6
+    names = min(240, max(100, 34 + max((len(row.level) for row in rows), default=0) * 7)) if wide else 6
     step = 34 if wide else 46
     top = (8 if wide else 10) + (22 if name else 0)
     sheet = Sheet(width, round(top + step * len(rows) + 40))
     frame = Frame(sheet, names, top, width - names - (170 if wide else 10), step * len(rows), scale, Scale(0, 1))
     ticks = scale.ticks(6 if wide else 4)
     if name:
-        title(sheet, name, LIGHT["ink"], left=6)
+        title(sheet, name, left=6)
     low, high = scale.ends
     for index, row in enumerate(rows):
         y = top + step * (index + (0.5 if wide else 0.68))
         colour = palette.level(row.colour)
         sheet.rules([(frame.left, y, frame.right, y)], LIGHT["faint"])
-        _name(sheet, row, (names - 10 if wide else names, y if wide else y - 17), wide, colour)
+        place = (names - 14.0, y) if wide else (names + 6.0, y - 17)
+        sheet.dots([place[0]], [place[1]], colour, marker=palette.marker(row.colour), size=9.0)
+        _name(sheet, row.level, place, wide)
         shown = _some(row.values)
         sheet.dots(frame.x(shown), y + _jitter(len(shown), 4.0), colour, size=5.5, alpha=0.45)
         if row.mean is not None:
@@ -72,8 +74,11 @@ def values_by_level(rows: Sequence[LevelValues], scale: Scale, label: str, width
     return Panel(sheet)
 
 
-def _name(sheet: Sheet, row: LevelValues, place: tuple[float, float], wide: bool, colour: str) -> None:
-    sheet.text(*place, row.level, across="right" if wide else "left", colour=colour, size=12, bold=True)
+def _name(sheet: Sheet, level: str, marker: tuple[float, float], wide: bool) -> None:
+    x, y = marker
+    sheet.text(
+        x - 12 if wide else x + 11, y, level, across="right" if wide else "left", colour="ink", size=12, bold=True
+    )
 
 
 @dataclass(frozen=True)
@@ -154,7 +159,7 @@ def slices(
         sheet.dots(
             frame.x(one.x[~there]), np.full((~there).sum(), frame.top - 6.0), LIGHT["alarm"], marker="x", size=5.0
         )
-    title(sheet, name, LIGHT["ink"], note)
+    title(sheet, name, note=note)
     return Panel(sheet)
 
 

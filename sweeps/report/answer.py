@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from sweeps.comparison import Difference, LevelSummary, Tested, all_pairs, rank, replicates_needed
+from sweeps.comparison import Difference, LevelSummary, PointResult, all_pairs, rank, replicates_needed
 from sweeps.figures.scales import number
 from sweeps.report.evidence import Evidence, Run
 from sweeps.report.factors import Factor
@@ -70,7 +70,7 @@ def mean_last(runs: list[Run], metric: str) -> float:
     return sum(values) / len(values) if values else math.nan
 
 
-def _headline(evidence: Evidence, best: Tested, tried: int, factor: Factor | None) -> str:
+def _headline(evidence: Evidence, best: PointResult, tried: int, factor: Factor | None) -> str:
     runs = evidence.points[best.name]
     found, metric, other = best.estimate, metric_words(evidence.objective), companion(evidence)
     beside = "" if not other else f" ({metric_words(other)} {metric_text(other, mean_last(runs, other))})"
@@ -86,7 +86,7 @@ def _headline(evidence: Evidence, best: Tested, tried: int, factor: Factor | Non
 
 
 def _detail(
-    evidence: Evidence, best: Tested, factor: Factor | None, second: Factor | None, found: list[LevelSummary]
+    evidence: Evidence, best: PointResult, factor: Factor | None, second: Factor | None, found: list[LevelSummary]
 ) -> str:
     if best.estimate.n < 2:
         ordered = [level for level in best_first(evidence, found) if level.best is not None]
@@ -154,14 +154,14 @@ def _size(evidence: Evidence, gap: float) -> str:
     return f"{100 * gap:.1f} points" if is_share(evidence.objective) else number(gap, 2)
 
 
-def _interval(evidence: Evidence, best: Tested) -> str:
+def _interval(evidence: Evidence, best: PointResult) -> str:
     found = best.estimate
     return (
         f"{metric_text(evidence.objective, found.low or 0.0)} to {metric_text(evidence.objective, found.high or 0.0)}"
     )
 
 
-def _cautions(evidence: Evidence, valued: list[Tested], factor: Factor | None) -> tuple[str, ...]:
+def _cautions(evidence: Evidence, valued: list[PointResult], factor: Factor | None) -> tuple[str, ...]:
     words = []
     if len(valued) > 1:
         once = all(point.estimate.n == 1 for point in valued)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sweeps.comparison.points import Array, Tested
+from sweeps.comparison.points import Array, PointResult
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class Evidence:
             found.setdefault((run.execution, run.order), []).append(run)
         return found
 
-    def tested(self, levels: Mapping[str, Mapping[str, str]] | None = None) -> list[Tested]:
+    def tested(self, levels: Mapping[str, Mapping[str, str]] | None = None) -> list[PointResult]:
         """The points with their values by replicate; runs that are still under way, and those stopped early, are left
         out.
         """
@@ -173,5 +173,5 @@ class Evidence:
             values = {run.replicate: run.value for run in runs if run.counts}
             lost = sum(run.lost for run in runs)
             if values or lost:
-                tested.append(Tested(name, values, lost, (levels or {}).get(runs[0].key, {})))
+                tested.append(PointResult(name, values, lost, (levels or {}).get(runs[0].key, {})))
         return tested
