@@ -80,7 +80,8 @@ def make_dataset(
         y, classes = _classes_of(y, classes, where)
     else:
         y, classes = _values_of(y, where), ()
-    x = np.ascontiguousarray(x.reshape(len(x), -1), dtype=np.float32)
+    with np.errstate(over="ignore"):  # looked for in the next line
+        x = np.ascontiguousarray(x.reshape(len(x), -1), dtype=np.float32)
     if not np.isfinite(x).all():
         raise DataError(where, "numbers in x that a float32 can hold", "larger ones")
     x.flags.writeable = y.flags.writeable = False
@@ -118,7 +119,8 @@ def _classes_of(y: Array, classes: tuple[str, ...] | None, where: object) -> tup
 def _values_of(y: Array, where: object) -> Array:
     if y.dtype.kind not in "fiub":
         raise DataError(where, "numbers in y", f"values of type {y.dtype}")
-    values = y.astype(np.float32)
+    with np.errstate(over="ignore"):  # looked for in the next line
+        values = y.astype(np.float32)
     if not np.isfinite(values).all():
         raise DataError(where, "finite numbers in y", f"{int((~np.isfinite(values)).sum())} NaN or infinite")
     if values.min() == values.max():

@@ -22,11 +22,12 @@ def load_npz(path: Path, *, task: Task | None = None) -> Dataset:
     Nothing is ever unpickled: object arrays are refused. Raises DataError.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file:  # NumPy leaves a file open when it turns out to be damaged
+            archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise DataError(path, "an .npz archive with arrays x and y", "a single array")
-            arrays = {name: archive[name] for name in archive.files if name in ("x", "X", "y", "classes")}
             names = archive.files
+            arrays = {name: archive[name] for name in names if name in ("x", "X", "y", "classes")}
     except DataError:
         raise
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
