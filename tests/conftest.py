@@ -8,6 +8,8 @@ from collections import Counter
 import pytest
 import threadpoolctl
 
+pytest_plugins = ["tests.workshop"]
+
 _OTHERS = ("MLFLOW_", "KURABE_", "RAY_", "_MLFLOW_")
 _BLAS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"{last[0].execution} is unfinished, but its definition has changed: beginning the next")
         folder = next_execution(storage, definition.name)
         seed = definition.search.seed if definition.search.seed is not None else secrets.randbelow(2**31)
-        prepared = _prepare(options, folder, definition, seed, loaded)
+        prepared = _prepare(folder, definition, seed, loaded, _home(options.definition))
         folder.path.mkdir()
         journal = Journal.create(folder.journal)
         journal.append("opened", _opening(options, prepared), durable=True)
@@ -85,7 +85,7 @@ def _continue(
     begun: float,
     extend: int = 0,
 ) -> int:
-    prepared = _prepare(options, folder, definition, int(opened["seed"]), loaded)
+    prepared = _prepare(folder, definition, int(opened["seed"]), loaded, Path(opened["folder"]))
     from sweeps.environment import describe_environment
 
     journal = Journal.open(folder.journal)
@@ -94,11 +94,13 @@ def _continue(
     return train(options, prepared, journal, begun)
 
 
-def _prepare(options: argparse.Namespace, folder: ExecutionFolder, definition: Definition, seed: int, loaded: tuple[Dataset, Split]) -> Prepared:
+def _prepare(
+    folder: ExecutionFolder, definition: Definition, seed: int, loaded: tuple[Dataset, Split], home: Path
+) -> Prepared:
     from sweeps.strategies import make_strategy
 
     strategy = make_strategy(definition.search, definition.space, seed)
-    return Prepared(folder, definition, *loaded, strategy, seed)
+    return Prepared(folder, definition, *loaded, strategy, home, seed)
 
 
 def load_data(definition: Definition) -> tuple[Dataset, Split]:
@@ -122,7 +124,7 @@ def _opening(options: argparse.Namespace, prepared: Prepared) -> dict[str, Any]:
         "definition": definition.canonical(),
         "text": definition.text,
         "origin": definition.origin,
-        "folder": str(_home(options.definition)),
+        "folder": str(prepared.home),
         "overrides": [list(pair) for pair in overrides(options)],
         "objective": definition.search.objective,
         "direction": definition.search.direction,

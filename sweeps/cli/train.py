@@ -35,6 +35,7 @@ class Prepared:
     dataset: Dataset
     split: Split
     strategy: Strategy
+    home: Path  # the folder of the definition's file
     seed: int
 
 
@@ -109,7 +110,13 @@ def _run_trials(
         execution.replay()
         clock.parts["start"] = time.monotonic() - clock.begun
         with clock.part("trials"):
-            return run_execution(execution, prepared.split, slots=slots, saved=prepared.folder.saved)
+            return run_execution(
+                execution,
+                prepared.split,
+                slots=slots,
+                saved=prepared.folder.saved,
+                plugins=(prepared.definition.plugins, str(prepared.home)),
+            )
 
 
 class Tracker:

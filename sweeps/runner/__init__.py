@@ -30,7 +30,9 @@ _TUNE_SETTINGS = {
 }
 
 
-def run_execution(execution: Execution, data: Split, *, slots: int, saved: Path) -> str:
+def run_execution(
+    execution: Execution, data: Split, *, slots: int, saved: Path, plugins: tuple[tuple[str, ...], str] = ((), "")
+) -> str:
     """Run until the execution is finished or interrupted, and return why it ended.
 
     SIGINT and SIGTERM end it in order: no new trials, running ones saved, within INTERRUPTED_SECONDS; a second one at once.
@@ -39,6 +41,7 @@ def run_execution(execution: Execution, data: Split, *, slots: int, saved: Path)
         data: travels once into the object store, where every worker reads it without copying.
         slots: trials at a time.
         saved: folder for saved trainings.
+        plugins: names of the user's modules that register more choices, and the folder where they are looked for last.
     """
     os.environ.update(_TUNE_SETTINGS)
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
@@ -56,7 +59,7 @@ def run_execution(execution: Execution, data: Split, *, slots: int, saved: Path)
     register(name, Live(execution, slots, ahead=slots if slots > 1 else 0))
     with tempfile.TemporaryDirectory(prefix="kurabe-tune-") as scratch, _orderly_end(execution, receiver), _prepared(execution, slots):
         tuner = tune.Tuner(
-            tune.with_parameters(Trial, data=data, receiver=receiver, processes=slots),
+            tune.with_parameters(Trial, data=data, receiver=receiver, processes=slots, plugins=plugins),
             tune_config=tune.TuneConfig(
                 search_alg=Jobs(name),
                 num_samples=-1,

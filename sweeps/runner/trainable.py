@@ -14,12 +14,15 @@ from ray import tune
 
 from model.splitting import Split
 from model.diagnosis import diagnose
+from model.plugins import load_plugins
 from model.specification import Specification
 from model.training import EpochRecord, Training
 
 STEP_SECONDS = 0.25  # one result of Tune carries the epochs of this long: a result an epoch would double the cost of short trials
 START_SECONDS = 10.0  # how long the first process waits for the others before it begins alone
 SAVE_SECONDS = 5.0  # how much training a lost process may cost
+
+Plugins = tuple[tuple[str, ...], str]  # names of the user's modules, and the folder where they are looked for last
 
 
 class Trial(tune.Trainable):
@@ -36,9 +39,10 @@ class Trial(tune.Trainable):
         """One core a trial, whatever a machine calls its cores."""
         return tune.PlacementGroupFactory([{"CPU": 1}])
 
-    def setup(self, config: dict[str, Any], data: Split, receiver: Any, processes: int) -> None:
+    def setup(self, config: dict[str, Any], data: Split, receiver: Any, processes: int, plugins: Plugins) -> None:
         """Called once a process, of which there will be so many; `data` is read in place from the object store."""
         self._data = data
+        self._plugins = plugins
         self._receiver = receiver
         self._alone = processes - 1
         # A host may run several nodes, and hosts in different places may share a name: the pair tells them apart.
@@ -102,6 +106,7 @@ class Trial(tune.Trainable):
         return True
 
     def _start(self) -> Training:
+        load_plugins(*self._plugins)
         specification = Specification.from_json(self._config["specification"])
         if self._config["continues"]:
             saved, self._records = ray.get(self._receiver.resume.remote(self._key))

@@ -18,7 +18,7 @@ from sweeps.definition import load_definition
 from sweeps.strategies import Outcome, Proposal, make_strategy
 
 if TYPE_CHECKING:
-    from tests.faults.conftest import Workshop
+    from tests.workshop import Workshop
 
 WITHOUT = ("--no-tracking", "--no-report", "--workers", "2")
 

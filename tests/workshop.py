@@ -65,7 +65,7 @@ class Workshop:
         return process
 
     def run(self, *arguments: str, expect: int = 0, timeout: float = 100) -> str:
-        """Run a command to its end; returns what it printed."""
+        """Run a command to its end; returns what it printed. Fails where its exit code is another."""
         process = self.start(*arguments)
         output, _ = process.communicate(timeout=timeout)
         if process.returncode != expect:
