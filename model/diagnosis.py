@@ -75,8 +75,9 @@ def symmetry(records: Records, specification: Specification) -> Finding | None:
 
 @DIAGNOSES.register("vanishing_gradient", source="Hochreiter 1991; Glorot & Bengio 2010, section 4.2")
 def vanishing_gradient(records: Records, specification: Specification) -> Finding | None:
-    """A first layer whose gradient is below 1/1000 of the last layer's, in half of the epochs or more"""
-    ratios = [(first / last, record.epoch) for record, first, last in _end_gradients(records) if last > 0.0]
+    """A first layer whose gradient is below 1/1000 of the whole gradient, in half of the epochs or more"""
+    lengths = ((record, first, record.metrics["gradient_norm/all"]) for record, first, _ in _end_gradients(records))
+    ratios = [(first / whole, record.epoch) for record, first, whole in lengths if whole > 0.0]
     low = [(ratio, epoch) for ratio, epoch in ratios if ratio < 1e-3]
     if not low or 2 * len(low) < len(ratios):
         return None
@@ -84,7 +85,7 @@ def vanishing_gradient(records: Records, specification: Specification) -> Findin
     return Finding(
         "vanishing_gradient",
         epoch,
-        f"The gradient of the first layer is {ratio:.1g} times that of the last (epoch {epoch}).",
+        f"The gradient of the first layer is {ratio:.1g} times the whole gradient (epoch {epoch}).",
         "Use initial weights that suit the activation (he for relu, xavier for tanh), relu, batch normalization or "
         "fewer layers.",
     )
@@ -107,10 +108,10 @@ def exploding_gradient(records: Records, specification: Specification) -> Findin
 
 @DIAGNOSES.register("saturation", source="Glorot & Bengio 2010, section 3")
 def saturation(records: Records, specification: Specification) -> Finding | None:
-    """A layer of a bounded activation half of whose values lie at its ends"""
+    """A layer of a bounded activation with 30 % or more of its values at an end"""
     for epoch, layers in _pictures(records):
         worst = max(layers, key=lambda layer: layer.saturated)
-        if worst.saturated >= 0.5:
+        if worst.saturated >= 0.3:
             return Finding(
                 "saturation",
                 epoch,
