@@ -143,7 +143,7 @@ class End:
 
 
 def _merged(ends: Sequence[End], least: float) -> list[End]:
-    """One label for lines that end within `least` pixels of each other: `2–4`, or `1, 3`; from top to bottom."""
+    """One label for lines that end within `least` pixels of each other: `2–4`, or `1,3`; from top to bottom."""
     groups: list[list[tuple[int, End]]] = []
     for index, end in sorted(enumerate(ends), key=lambda pair: pair[1].y):
         if groups and end.y - groups[-1][-1][1].y < least * (0.9 if len(groups[-1]) == 1 else 0.6):
@@ -153,12 +153,24 @@ def _merged(ends: Sequence[End], least: float) -> list[End]:
     labels = []
     for group in groups:
         places = sorted(index for index, _ in group)
-        names = [ends[place].text for place in places]
-        run = len(names) > 2 and places[-1] - places[0] == len(places) - 1
-        text = f"{names[0]}–{names[-1]}" if run else ",".join(names)
+        text = _runs(places, [end.text for end in ends])
         middle = sum(end.y for _, end in group) / len(group)
         labels.append(End(group[0][1].x, middle, text, ends[places[-1]].colour))
     return labels
+
+
+def _runs(places: Sequence[int], names: Sequence[str]) -> str:
+    """The names at some places, neighbours as a run: `1,3–5`."""
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and place == runs[-1][-1] + 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    words = [
+        f"{names[run[0]]}–{names[run[-1]]}" if len(run) > 2 else ",".join(names[place] for place in run) for run in runs
+    ]
+    return ",".join(words) if len(words) < 3 else f"{words[0]},…,{words[-1]}"
 
 
 def _vertical(levels: Sequence[LevelCurves], share: bool) -> Scale:

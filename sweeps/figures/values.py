@@ -41,7 +41,7 @@ def values_by_level(rows: Sequence[LevelValues], scale: Scale, label: str, width
     the panel.
     """
     wide = width >= 600
-    names = min(240, max(100, 34 + max((len(row.level) for row in rows), default=0) * 7)) if wide else 6
+    names = min(260, max(100, 34 + max((len(row.level) for row in rows), default=0) * 8.6)) if wide else 6
     step = 34 if wide else 46
     top = (8 if wide else 10) + (22 if name else 0)
     sheet = Sheet(width, round(top + step * len(rows) + 40))

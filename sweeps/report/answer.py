@@ -196,5 +196,5 @@ def _unequal(factor: Factor | None, evidence: Evidence) -> list[str]:
         return []
     return [
         f"The search gave {most} {count_text(counts[most], 'trial')} and {least} {counts[least]}: "
-        f"what got few trials had few chances, so this does not rank the {factor.name.replace('_', ' ')} levels."
+        f"what got few trials had few chances, so this is no ranking by {factor.name.replace('_', ' ')}."
     ]
