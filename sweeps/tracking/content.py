@@ -6,8 +6,10 @@ Everything is a function of the journal alone (times too), so that writing it ag
 from __future__ import annotations
 
 import getpass
+import html
 import json
 import math
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -77,7 +79,8 @@ def last_tags(trial: Trial, *, status: str | None = None) -> dict[str, str]:
             tags[names.VALUE] = repr(float(body["value"]))
         if body.get("findings"):
             tags[names.FINDINGS] = ",".join(each["name"] for each in body["findings"])
-            tags[names.NOTE] = "\n".join(f"- {each['summary']} {each.get('advice') or ''}" for each in body["findings"])
+            lines = (f"{each['summary']} {each.get('advice') or ''}" for each in body["findings"])
+            tags[names.NOTE] = "\n".join("- " + _markdown(line) for line in lines)
         broken = {name: record.epoch for record in reversed(trial.records) for name in _non_finite(record)}
         if broken:
             tags[names.NON_FINITE] = ",".join(f"{name}@{epoch}" for name, epoch in sorted(broken.items()))
@@ -225,6 +228,11 @@ def _fitting(tags: Mapping[str, str]) -> dict[str, str]:
 def _non_finite(record: Record) -> Iterator[str]:
     metrics = record.body["metrics"].items()
     return (name for name, value in metrics if isinstance(value, str) or not math.isfinite(value))
+
+
+def _markdown(text: str) -> str:
+    """The text as Markdown shows it in letters: no markup, no pictures fetched from elsewhere."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|~-])", r"\\\1", html.escape(" ".join(text.split())))
 
 
 def _text(value: Any) -> str:
