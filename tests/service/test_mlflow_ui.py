@@ -1,11 +1,10 @@
 """The MLflow UI in a real browser: what a person sees at the link that `sweep ui` prints.
 
-Screenshots are left in the folder that KURABE_SCREENSHOTS names, or in pytest's temporary one.
+Each test leaves a screenshot in its temporary folder, which `pytest --basetemp FOLDER` chooses.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -100,9 +99,7 @@ def until(condition: Callable[[], Any], what: str, browser: Chrome) -> Any:
 
 
 def keep(browser: Chrome, name: str, folder: Path) -> None:
-    target = Path(os.environ.get("KURABE_SCREENSHOTS", folder))
-    target.mkdir(parents=True, exist_ok=True)
-    browser.save_screenshot(str(target / f"{name}.png"))
+    browser.save_screenshot(str(folder / f"{name}.png"))
 
 
 def pictures(browser: Chrome) -> list[Any]:
