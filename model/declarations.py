@@ -80,7 +80,7 @@ def declared(owner: Callable[..., Any], section: Section | None, source: str = "
             continue
         if parameter.default is inspect.Parameter.empty:
             raise TypeError(f"{owner.__qualname__}: hyper-parameter {argument!r} needs a default")
-        kind, choices = _kind(typing.get_args(hint)[0], hyper)
+        kind, choices = _kind(typing.get_args(hint)[0])
         found[argument] = HyperParameter(
             name=hyper.name or argument,
             section=hyper.section or section or "training",
@@ -99,9 +99,7 @@ def declared(owner: Callable[..., Any], section: Section | None, source: str = "
     return found
 
 
-def _kind(annotation: Any, hyper: Hyper) -> tuple[Kind, tuple[Any, ...] | None]:
-    if hyper.choices is not None:
-        return "choice", hyper.choices()
+def _kind(annotation: Any) -> tuple[Kind, tuple[Any, ...] | None]:
     if typing.get_origin(annotation) is Literal:
         return "choice", typing.get_args(annotation)
     if typing.get_origin(annotation) is tuple:
@@ -127,7 +125,11 @@ def mistake(parameter: HyperParameter, value: Any) -> str | None:
 
 
 def _within(parameter: HyperParameter, value: Any, types: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, types) or not math.isfinite(value):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, types)
+        or (isinstance(value, float) and not math.isfinite(value))
+    ):
         return False
     low, high = parameter.low, parameter.high
     above = low is None or value > low or (value == low and not parameter.low_open)

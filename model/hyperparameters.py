@@ -11,14 +11,15 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from model.activations import ACTIVATIONS
-from model.declarations import HyperParameter, Section, canonical, declared, mistake, plain, shared
+from model.declarations import Condition, HyperParameter, Section, canonical, declared, mistake, plain, shared
 from model.initializers import INITIALIZERS
 from model.optimizers import OPTIMIZERS
 from model.registry import Hyper, Registry, UnknownName, did_you_mean
+from model.regularization import PENALTIES
 from model.schedules import SCHEDULES
 from model.settings import Settings
 
@@ -39,12 +40,16 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Family:
-    """A hyper-parameter whose value is a registered name; the other hyper-parameters of that name come with it."""
+    """A hyper-parameter whose value is a registered name; the other hyper-parameters of that name come with it.
+
+    `when` says under what conditions the family matters at all.
+    """
 
     registry: Registry[Any]
     section: Section
     default: str
     doc: str
+    when: tuple[Condition, ...] = ()
 
 
 FAMILIES: dict[str, Family] = {
@@ -52,6 +57,9 @@ FAMILIES: dict[str, Family] = {
     "schedule": Family(SCHEDULES, "training", "constant", "course of the learning rate"),
     "initializer": Family(INITIALIZERS, "model", "he", "distribution of the initial weights"),
     "activation": Family(ACTIVATIONS, "model", "relu", "function of the hidden units"),
+    "weight_decay.norm": Family(
+        PENALTIES, "training", "l2", "norm of the weights that is added to the loss", (("weight_decay.strength", ()),)
+    ),
 }
 
 
@@ -113,6 +121,8 @@ def complete(values: Mapping[str, object]) -> dict[str, Any]:
         if parameter.active(chosen)
     }
     for name, family in FAMILIES.items():  # an owner may allow less than all owners of a shared name together
+        if name not in completed:
+            continue
         own = declared(family.registry[completed[name]], family.section).values()
         wrong = ((p.name, message) for p in own if (message := mistake(p, completed[p.name])))
         problems += [Problem(own_name, f"{message} for {name} {completed[name]}") for own_name, message in wrong]
@@ -139,7 +149,9 @@ def _derived(versions: tuple[int, ...]) -> dict[str, HyperParameter]:
     found: dict[str, HyperParameter] = {}
     for name, family in FAMILIES.items():
         choices = family.registry.names()
-        found[name] = HyperParameter(name, family.section, "choice", family.default, choices=choices, doc=family.doc)
+        found[name] = HyperParameter(
+            name, family.section, "choice", family.default, choices=choices, doc=family.doc, active_when=family.when
+        )
         owned: dict[str, dict[str, HyperParameter]] = {}
         for entry in family.registry:
             for parameter in declared(entry.value, family.section, entry.source).values():
@@ -147,7 +159,8 @@ def _derived(versions: tuple[int, ...]) -> dict[str, HyperParameter]:
         for parameter_name, owners in owned.items():
             if parameter_name in found:
                 raise ValueError(f"hyper-parameter {parameter_name!r} of {name} {', '.join(owners)} is already taken")
-            found[parameter_name] = shared(name, choices, owners)
+            parameter = shared(name, choices, owners)
+            found[parameter_name] = replace(parameter, active_when=(*family.when, *parameter.active_when))
     for parameter in declared(Settings, None).values():
         found[parameter.name] = parameter
     return found

@@ -39,7 +39,6 @@ class Hyper:
     name: str | None = None
     section: Literal["model", "training"] | None = None
     when: tuple[tuple[str, tuple[Any, ...]], ...] = ()
-    choices: Callable[[], tuple[Any, ...]] | None = None
 
 
 class UnknownName(LookupError):

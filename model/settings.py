@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from model.registry import Hyper
-from model.regularization import PENALTIES
 
 _NORMALIZED = (("batch_normalization", (True,)),)
 
@@ -52,19 +51,15 @@ class Settings:
     dropout: Annotated[
         float, Hyper(0.0, 1.0, high_open=True, section="model", doc="share of hidden units left out at each step")
     ] = 0.0
-    weight_decay_norm: Annotated[
-        str,
-        Hyper(
-            section="training",
-            name="weight_decay.norm",
-            choices=PENALTIES.names,
-            when=(("weight_decay.strength", ()),),
-            doc="norm of the weights that is added to the loss",
-        ),
-    ] = "l2"
     weight_decay_strength: Annotated[
         float,
-        Hyper(0.0, 1e3, section="training", name="weight_decay.strength", doc="λ, the weight of that norm; 0: none"),
+        Hyper(
+            0.0,
+            1e3,
+            section="training",
+            name="weight_decay.strength",
+            doc="λ, how much of the norm of the weights is added to the loss; 0: none",
+        ),
     ] = 0.0
     batch_size: Annotated[int, Hyper(1, 1_000_000, section="training", doc="samples in a step")] = 32
     epochs: Annotated[int, Hyper(1, 100_000, section="training", doc="passes over the training part")] = 30

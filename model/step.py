@@ -13,7 +13,7 @@ from model.layers import Mode
 from model.losses import Loss
 from model.network import Network
 from model.optimizers import Optimizer
-from model.regularization import PENALTIES
+from model.regularization import Penalty
 from model.schedules import Constant, Schedule
 from model.settings import Settings
 
@@ -33,15 +33,16 @@ class Stepper:
         optimizer: Optimizer,
         settings: Settings,
         *,
-        schedule: Schedule = Constant(),  # noqa: B008  # frozen
-        steps_per_epoch: int = 1,
+        schedule: Schedule,
+        penalty: Penalty | None,
+        steps_per_epoch: int,
     ) -> None:
         self.network, self.loss, self.settings, self.steps_per_epoch = network, loss, settings, steps_per_epoch
         self.schedule, self._constant = schedule, isinstance(schedule, Constant)
         self.optimizer = self._scheduled = optimizer
         self.memory = optimizer.new_memory(network.parameters.size, network.parameters.dtype)
         self.steps = 0
-        self._add_penalty = _adder(network, settings, self.memory["scratch"])
+        self._add_penalty = None if penalty is None else self._adder(penalty)
         self._decoupled = getattr(optimizer, "decoupled_decay", 0.0)
         self._weights = network.parameters[: network.weight_size]
 
@@ -74,21 +75,17 @@ class Stepper:
             self._scheduled = replace(self.optimizer, learning_rate=rate)  # type: ignore[type-var]  # a dataclass by contract
         return self._scheduled
 
+    def _adder(self, penalty: Penalty) -> Callable[[], None]:
+        """A function that adds the penalty's gradient to the network's."""
+        network, scratch, strength = self.network, self.memory["scratch"], self.settings.weight_decay_strength
+        if penalty.separable:
+            size = network.weight_size
+            pieces = [(network.parameters[:size], network.gradient[:size], scratch[:size])]
+        else:
+            pieces = [(layer.w, layer.dw, scratch[: layer.w.size].reshape(layer.w.shape)) for layer in network.affine]
 
-def _adder(network: Network, settings: Settings, scratch: Array) -> Callable[[], None] | None:
-    """A function that adds the penalty's gradient to the network's, or None without weight decay."""
-    strength = settings.weight_decay_strength
-    if strength == 0.0:
-        return None
-    penalty = PENALTIES[settings.weight_decay_norm]()
-    if penalty.separable:
-        size = network.weight_size
-        pieces = [(network.parameters[:size], network.gradient[:size], scratch[:size])]
-    else:
-        pieces = [(layer.w, layer.dw, scratch[: layer.w.size].reshape(layer.w.shape)) for layer in network.affine]
+        def add() -> None:
+            for weights, gradient, space in pieces:
+                penalty.add_gradient(strength, weights, gradient, space)
 
-    def add() -> None:
-        for weights, gradient, space in pieces:
-            penalty.add_gradient(strength, weights, gradient, space)
-
-    return add
+        return add

@@ -79,6 +79,7 @@ class Training(Iterator[EpochRecord]):
             make("optimizer", values),
             settings,
             schedule=make("schedule", values),
+            penalty=make("weight_decay.norm", values) if settings.weight_decay_strength else None,
             steps_per_epoch=math.ceil(rows / settings.batch_size),
         )
         dtype = self.network.parameters.dtype

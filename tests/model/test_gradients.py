@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from model.activations import ACTIVATIONS
 from model.data import make_dataset
 from model.datasets import Split, split
+from model.hyperparameters import make
 from model.layers import Affine, BatchNormalization, Dropout, Mode
 from model.regularization import PENALTIES
 from model.specification import Specification
@@ -47,8 +48,10 @@ def total_loss(training: Training, rows: Array, mode: Mode = Mode.TRAIN) -> floa
     z = network.forward(training.data.x[rows], mode)
     set_state(training._dropout, state)
     loss = training.loss.sums(z, training.data.y[rows])[0] / len(rows)
-    penalty = PENALTIES[training.settings.weight_decay_norm]()
-    return loss + strength * sum(penalty.value(layer.w) for layer in network.affine)
+    if strength == 0.0:
+        return loss
+    penalty = make("weight_decay.norm", training.specification.hyperparameters)
+    return loss + strength * float(sum(penalty.value(layer.w) for layer in network.affine))
 
 
 def fill(training: Training, rows: Array) -> Array:

@@ -130,6 +130,8 @@ def test_all_mistakes_are_told_at_once() -> None:
         ("hidden", [True]),
         ("hidden", [[1]]),
         ("batch_size", 0),
+        ("batch_size", 10**400),
+        ("learning_rate", 10**400),
         ("batch_normalization", 1),
         ("dtype", "float16"),
         ("weight_decay.norm", "l3"),
@@ -171,7 +173,8 @@ def test_any_choice_of_allowed_values_makes_a_specification_that_survives_json(d
     assert Specification.from_json(specification.to_json()) == specification
     assert hash(Specification.from_json(specification.to_json())) == hash(specification)
     for family in FAMILIES:
-        make(family, specification.hyperparameters)
+        if family in specification.hyperparameters:
+            make(family, specification.hyperparameters)
     assert make_settings(specification.hyperparameters).epochs == specification.hyperparameters["epochs"]
 
 
