@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sweeps.comparison.estimates import Estimate, Rate, estimate, rate
 
 Array = NDArray[np.float64]
+PointName = tuple[str, int, str]  # execution, number of the proposal, the point as canonical JSON
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class PointResult:
     failed …).
     """
 
-    name: tuple[str, int]  # execution, number of the proposal
+    name: PointName
     values: Mapping[int, float]
     lost: int = 0
     levels: Mapping[str, str] = field(default_factory=dict)  # factor -> level of this point

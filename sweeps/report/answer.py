@@ -115,14 +115,14 @@ def verdict(evidence: Evidence, factor: Factor, found: list[LevelSummary]) -> st
     ordered = [level for level in best_first(evidence, found) if level.best is not None]
     if len(ordered) < 2:
         return ""
-    leader = ordered[0].level
-    pairs = all_pairs({level.level: level.best.values for level in ordered if level.best is not None})
+    leader = factor.say(ordered[0].level)
+    pairs = all_pairs({factor.say(level.level): level.best.values for level in ordered if level.best is not None})
     tested = [pair for pair in pairs if leader in (pair.first, pair.second) and pair.p is not None]
     apart, close = [pair for pair in tested if pair.separated()], [pair for pair in tested if not pair.separated()]
     words = []
     if apart:
         gaps = sorted(abs(pair.mean or 0.0) for pair in apart)
-        by = _size(evidence, gaps[0]) + (f" to {_size(evidence, gaps[-1])}" if len(gaps) > 1 else "")
+        by = " to ".join(dict.fromkeys((_size(evidence, gaps[0]), _size(evidence, gaps[-1]))))
         worst = max(pair.adjusted or 0.0 for pair in apart)
         words.append(f"{leader} beats {_others(apart, leader)} by {by} (p ≤ {number(worst, 2)}).")
     if close:
@@ -195,6 +195,7 @@ def _unequal(factor: Factor | None, evidence: Evidence) -> list[str]:
     if counts[most] < 3 * max(counts[least], 1):
         return []
     return [
-        f"The search gave {most} {count_text(counts[most], 'trial')} and {least} {counts[least]}: "
+        f"The search gave {factor.say(most)} {count_text(counts[most], 'trial')} "
+        f"and {factor.say(least)} {counts[least]}: "
         f"what got few trials had few chances, so this is no ranking by {factor.name.replace('_', ' ')}."
     ]

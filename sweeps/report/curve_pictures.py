@@ -40,7 +40,7 @@ def curves_picture(
             found = _level_curves(shown, kind, (level, factor.colours[level], heading), replicates=replicated)
             if found is not None:
                 levels.append(found)
-                ends[level] = (_final(found.train), _final(found.validation))
+                ends[factor.say(level)] = (_final(found.train), _final(found.validation))
         if ends:
             words = _curves_sentence(ends, kind, minimize)
             sentences.append(f"Under {heading}, {words}" if heading else words)

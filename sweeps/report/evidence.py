@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sweeps.comparison.points import Array, PointResult
+from sweeps.comparison.points import Array, PointName, PointResult
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class Run:
     attempts: int = 1
     node: str = ""
     seconds: float = math.nan
+
+    @cached_property
+    def point_name(self) -> PointName:
+        """What it shares with its replicates alone, even where a store holds two executions of one name."""
+        return self.execution, self.order, json.dumps(self.point, sort_keys=True, default=str)
 
     @property
     def counts(self) -> bool:
@@ -157,11 +163,11 @@ class Evidence:
         return all(asked.search.get("strategy") == "grid" for asked in self.asked)
 
     @cached_property
-    def points(self) -> dict[tuple[str, int], list[Run]]:
-        """The runs of each point, by replicate: a point is (execution, number of its proposal)."""
-        found: dict[tuple[str, int], list[Run]] = {}
+    def points(self) -> dict[PointName, list[Run]]:
+        """The runs of each point, by replicate."""
+        found: dict[PointName, list[Run]] = {}
         for run in sorted(self.runs, key=lambda run: (run.order, run.replicate)):
-            found.setdefault((run.execution, run.order), []).append(run)
+            found.setdefault(run.point_name, []).append(run)
         return found
 
     def tested(self, levels: Mapping[str, Mapping[str, str]] | None = None) -> list[PointResult]:

@@ -10,9 +10,8 @@ import numpy as np
 
 from sweeps.comparison import explained
 from sweeps.figures import palette
-from sweeps.figures.scales import number
 from sweeps.report.evidence import Axis, Evidence, Run
-from sweeps.report.words import value_text
+from sweeps.report.words import NAMED, value_text
 
 MOST_LEVELS = 10  # panels a figure; a factor with more levels shows those with the best values
 FEW = 6  # so many distinct values of a sub-parameter still make levels of their own ("normal 1", "normal 0.01")
@@ -33,6 +32,10 @@ class Factor:
     def of(self, run: Run) -> str:
         """The level that a run belongs to; empty for a run that has none (the choice was not active)."""
         return self.level_of.get(run.id, "")
+
+    def say(self, level: str) -> str:
+        """The level as it stands in a sentence: `adam`, but `batch_normalization on`."""
+        return level if self.name in NAMED or self.name == "execution" else f"{self.name} {level}"
 
     def runs(self, evidence: Evidence, level: str) -> list[Run]:
         """The runs of a level."""
@@ -72,10 +75,14 @@ def thirds(evidence: Evidence) -> Factor | None:
     return max(found, key=lambda factor: factor.explains, default=None)
 
 
+def _short(value: float) -> str:
+    return value_text(float(f"{value:.2g}"))
+
+
 def _thirds(evidence: Evidence, axis: Axis) -> Factor:
     log = axis.log and axis.low > 0
     ends = np.geomspace(axis.low, axis.high, 4) if log else np.linspace(axis.low, axis.high, 4)
-    names = [f"{number(a, 2)} to {number(b, 2)}" for a, b in pairwise(ends.tolist())]
+    names = [f"{_short(a)} to {_short(b)}" for a, b in pairwise(ends.tolist())]
     level_of = {
         run.id: names[int(np.searchsorted(ends[1:3], float(run.point[axis.name]), side="right"))]
         for run in evidence.runs

@@ -101,6 +101,12 @@ def _spread_sentence(activation: str, levels: Sequence[LevelHistograms]) -> str:
     """Before the first step: where the spread survives all layers, where it dies, where it sits at the ends."""
     if not levels:
         return ""
+    if len(levels) == 1 and len(levels[0].epochs[0][1]) > 1:
+        cells = levels[0].epochs[0][1]
+        return (
+            f"Before the first step the spread goes from σ {number(cells[0].std, 2)} in the first layer "
+            f"to {number(cells[-1].std, 2)} in the last."
+        )
     first = {level.level: level.epochs[0][1] for level in levels}
     deep = {
         level: cells[-1].std / cells[0].std for level, cells in first.items() if len(cells) > 1 and cells[0].std > 0
@@ -184,24 +190,26 @@ def _layers_picture(
     groups = _by_activation(evidence)
     grouped = len(groups) > 1 and factor.name != "activation" and len(groups) * len(factor.levels) <= MOST_PANELS
     levels: list[LayerLines] = []
-    shown: dict[str, Run] = {}
+    shown: dict[tuple[str, str], Run] = {}
     for activation, runs in list(groups.items())[:MOST_GROUPS] if grouped else [("", list(evidence.runs))]:
         for level in factor.levels:
             run = typical(evidence, [run for run in runs if factor.of(run) == level and run.layers(prefix)])
             if run is not None:
                 levels.append(_lines(run, prefix, level, factor.colours[level], activation))
-                shown[f"{level} with {activation}" if activation else level] = run
+                shown[factor.say(level), activation] = run
     if not levels:
         return None
     sentence = _fan_sentence(shown) if prefix == "gradient_norm" else _share_sentence(shown, prefix)
     deepest = max(len(level.layers) for level in levels)
     marks = (Mark("first layer", "layer0", "line"), Mark(f"last of {deepest}", "layer7", "line"))
-    who = "; ".join(f"{level}: {point_text(run.point, (factor.name,))}" for level, run in list(shown.items())[:12])
+    who = "; ".join(
+        f"{_places([place])}: {point_text(run.point, (factor.name,))}" for place, run in list(shown.items())[:12]
+    )
     return Picture(
         name,
         title,
         sentence,
-        f"{metric_words(prefix)} by layer and epoch, a panel for each of {listed(shown)}. {sentence}",
+        f"{metric_words(prefix)} by layer and epoch, a panel for each of {_places(list(shown))}. {sentence}",
         layer_lines(levels, share=prefix != "gradient_norm"),
         (),
         marks,
@@ -229,37 +237,46 @@ def _first_to_last(run: Run, prefix: str) -> tuple[float, float]:
     return ends[0], ends[1]
 
 
-def _fan_sentence(shown: Mapping[str, Run]) -> str:
+def _fan_sentence(shown: Mapping[tuple[str, str], Run]) -> str:
+    """Where the gradient vanishes or explodes before the first step, and where it arrives most evenly."""
     ratios = {}
-    for level, run in shown.items():
+    for place, run in shown.items():
         first, last = _first_to_last(run, "gradient_norm")
         if last > 0 and math.isfinite(first):
-            ratios[level] = first / last
+            ratios[place] = first / last
     if not ratios:
         return "No level has a gradient to show."
-    gone = {level: ratio for level, ratio in ratios.items() if ratio < VANISHED}
-    grown = {level: ratio for level, ratio in ratios.items() if ratio > 1 / VANISHED}
+    gone = [place for place, ratio in ratios.items() if ratio < VANISHED]
+    grown = [place for place, ratio in ratios.items() if ratio > 1 / VANISHED]
     words = [
-        f"Before the first step the gradient {verb} on its way back to the first layer under {listed(levels)}"
-        for verb, levels in (("vanishes", gone), ("explodes", grown))
-        if levels
+        f"Before the first step the gradient {verb} on its way back to the first layer under {_places(places)}"
+        for verb, places in (("vanishes", gone), ("explodes", grown))
+        if places
     ]
-    even = min(ratios, key=lambda level: abs(math.log(ratios[level])) if ratios[level] > 0 else math.inf)
-    if ratios[even] > 0:
-        words.append(
-            f"{'It' if words else 'The gradient'} arrives most evenly under {even}: "
-            f"the first layer's is {number(ratios[even], 2)} times the last's"
-        )
-    return ". ".join(words) + "."
+    fine = {place: abs(math.log(ratio)) for place, ratio in ratios.items() if ratio > 0 and not shown[place].lost}
+    if fine:
+        even = min(fine, key=lambda place: fine[place])
+        where = f"It arrives most evenly under {_places([even])}" if len(ratios) > 1 else "It arrives"
+        words.append(f"{where}: the first layer's is {number(ratios[even], 2)} times the last's")
+    text = ". ".join(words)
+    return (text if words[0].startswith("Before") else text.replace("It", "The gradient", 1)) + "."
 
 
-def _share_sentence(shown: Mapping[str, Run], prefix: str) -> str:
-    worst, share, layer = "", 0.0, ""
-    for level, run in shown.items():
+def _places(places: Sequence[tuple[str, str]]) -> str:
+    """Levels by their activation: `zero and xavier with sigmoid, he with relu`."""
+    groups: dict[str, list[str]] = {}
+    for level, activation in places:
+        groups.setdefault(activation, []).append(level)
+    return ", ".join(listed(levels) + (f" with {name}" if name else "") for name, levels in groups.items())
+
+
+def _share_sentence(shown: Mapping[tuple[str, str], Run], prefix: str) -> str:
+    worst, share, layer = None, 0.0, ""
+    for place, run in shown.items():
         for name in run.layers(prefix):
             value = run.last(name)
             if value > share:
-                worst, share, layer = level, value, name.rsplit("layer", 1)[1]
-    if not worst:
+                worst, share, layer = place, value, name.rsplit("layer", 1)[1]
+    if worst is None:
         return "None at the end of any of these trainings."
-    return f"Largest at the end: {100 * share:.0f} % of layer {layer} under {worst}."
+    return f"Largest at the end: {100 * share:.0f} % of layer {layer} under {_places([worst])}."

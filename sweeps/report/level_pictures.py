@@ -73,7 +73,7 @@ def levels_picture(evidence: Evidence, factor: Factor, second: Factor | None) ->
             mine = level_summaries(evidence, factor, second.runs(evidence, level))
             rows = _rows(evidence, factor, mine)
             drawn.append(values_by_level(rows, scale, label, NARROW, f"{second.name} {level}"))
-            sentences.append(f"Under {second.name} {level}, {_lead(evidence, best_first(evidence, mine))}.")
+            sentences.append(f"Under {second.name} {level}, {_lead(evidence, factor, best_first(evidence, mine))}.")
         panels, sentence = tuple(drawn), " ".join(sentences)
     intervals = any(level.best is not None and level.best.estimate.n > 1 for level in found)
     marks = [Mark("one trial", "muted", "o"), Mark("best point of the level", "muted", "D")]
@@ -137,8 +137,12 @@ def _rows(evidence: Evidence, factor: Factor, found: Sequence[LevelSummary]) -> 
     return rows
 
 
-def _lead(evidence: Evidence, ordered: Sequence[LevelSummary]) -> str:
-    reached = [(level.level, spread_text(evidence.objective, level.best.estimate)) for level in ordered if level.best]
+def _lead(evidence: Evidence, factor: Factor, ordered: Sequence[LevelSummary]) -> str:
+    reached = [
+        (factor.say(level.level), spread_text(evidence.objective, level.best.estimate))
+        for level in ordered
+        if level.best
+    ]
     if not reached:
         return "no level has a value"
     (first, value), *others = reached
@@ -154,11 +158,11 @@ def _lead(evidence: Evidence, ordered: Sequence[LevelSummary]) -> str:
 
 def _levels_sentence(evidence: Evidence, factor: Factor, found: Sequence[LevelSummary]) -> str:
     lost = [level for level in found if level.lost.count]
-    words = f"By their best points, {_lead(evidence, found)}."
+    words = f"By their best points, {_lead(evidence, factor, found)}."
     worst = max(lost, key=lambda level: level.lost.share, default=None)
     if worst is not None and worst.lost.count > 1 and worst.lost.share >= 0.1:
         total = count_text(worst.lost.total, "trial")
-        words += f" Most often without a value: {worst.level}, {worst.lost.count} of {total}."
+        words += f" Most often without a value: {factor.say(worst.level)}, {worst.lost.count} of {total}."
     return words
 
 

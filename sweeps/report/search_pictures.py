@@ -37,7 +37,7 @@ def progress_picture(evidence: Evidence) -> Picture | None:
     order: list[float] = []
     value: list[float] = []
     kind: list[str] = []
-    for (_, number), runs in evidence.points.items():
+    for (_, number, _), runs in evidence.points.items():
         if any(run.ended for run in runs):
             mine = [run.value for run in runs if run.counts]
             lost = any(run.lost for run in runs)

@@ -21,11 +21,7 @@ def best_runs(evidence: Evidence, runs: Sequence[Run]) -> list[Run]:
     if ranked:
         return [run for run in evidence.points[ranked[0].name] if run.key in keys]
     longest = max(runs, key=lambda run: len(run.epochs), default=None)
-    return (
-        []
-        if longest is None
-        else [run for run in runs if (run.execution, run.order) == (longest.execution, longest.order)]
-    )
+    return [] if longest is None else [run for run in runs if run.point_name == longest.point_name]
 
 
 def typical(evidence: Evidence, runs: Sequence[Run], *, pictured: bool = False) -> Run | None:

@@ -156,9 +156,9 @@ def failures(evidence: Evidence, most: int = 25) -> tuple[list[Failure], str]:
         + f" of {count_text(len(evidence.runs), 'trial')}."
     )
     shown = sorted(lost, key=lambda run: (run.status == "diverged", run.order))[:most]
-    rows: dict[tuple[str, int, str, str], list[Run]] = {}
+    rows: dict[tuple[Any, ...], list[Run]] = {}
     for run in shown:
-        rows.setdefault((run.execution, run.order, run.status, _last_line(run) if run.error else ""), []).append(run)
+        rows.setdefault((run.point_name, run.status, _last_line(run) if run.error else ""), []).append(run)
     return [_failure(runs) for runs in rows.values()], sentence if lost else ""
 
 

@@ -132,7 +132,7 @@ def test_replicates_needed_at_its_ends() -> None:
 
 
 def point(number: int, values: list[float], lost: int = 0, level: str = "") -> PointResult:
-    return PointResult(("digits-1", number), dict(enumerate(values)), lost, {"optimizer": level} if level else {})
+    return PointResult(("digits-1", number, ""), dict(enumerate(values)), lost, {"optimizer": level} if level else {})
 
 
 def test_a_point_that_lost_a_replicate_comes_after_all_that_lost_none() -> None:
@@ -150,7 +150,7 @@ def test_levels_are_summed_up() -> None:
     points = [point(1, [0.3, 0.5], level="sgd"), point(2, [0.2], 1, "sgd"), point(3, [], 2, "adam")]
     sgd, adam, other = summarize(points, "optimizer", ["sgd", "adam", "rmsprop"], minimize=True)
     assert sgd.best is not None
-    assert (sgd.best.name, sgd.points, sgd.values, sgd.median) == (("digits-1", 1), 2, (0.3, 0.5, 0.2), 0.3)
+    assert (sgd.best.name, sgd.points, sgd.values, sgd.median) == (("digits-1", 1, ""), 2, (0.3, 0.5, 0.2), 0.3)
     assert (sgd.lost.count, sgd.lost.total) == (1, 4)
     assert (adam.best, adam.median, adam.lost.share) == (None, None, 1.0)
     assert (other.points, other.lost.total) == (0, 0)
