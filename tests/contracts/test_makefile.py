@@ -166,6 +166,13 @@ def test_the_tests_get_their_tools_from_their_lock(clone: Clone) -> None:
     assert clone.asked().splitlines()[-1] == "pytest tests/model -k adam"
 
 
+def test_each_benchmark_that_make_runs_is_there(clone: Clone) -> None:
+    told = clone.make("--dry-run", "benchmark")
+    named = set(re.findall(r"tests/benchmarks/\w+\.py", told.stdout))
+    assert named
+    assert all((ROOT / each).is_file() for each in named)
+
+
 def test_clean_keeps_the_sweeps(clone: Clone) -> None:
     clone.make("setup")
     (clone.folder / "kurabe-data").mkdir()
