@@ -1,8 +1,9 @@
 """Connect to where trials run: this machine's cores, or a Ray cluster that is already up.
 
-Ray puts the driver's current folder on its workers' path, where a stray `model.py` of the user would shadow ours; so the driver
-stands in an empty folder while it connects. Workers inherit one BLAS thread each through the environment: numerical libraries
-read it once, when they are first imported, and more threads than cores make trials tens of times slower.
+Ray puts the driver's current folder on its workers' path, where a stray `model.py` of the user would shadow ours; so
+the driver stands in an empty folder while it connects. Workers inherit one BLAS thread each through the environment:
+numerical libraries read it once, when they are first imported, and more threads than cores make trials tens of times
+slower.
 """
 
 from __future__ import annotations
@@ -80,10 +81,11 @@ def connect(address: str | None = None, *, slots: int | None = None, threads: in
 
 
 def _settle_environment(*, local: bool) -> None:
-    """No usage report leaves the machine; tokens are wanted or not, said aloud, since Ray's own default differs by command.
+    """No usage report leaves the machine; tokens are wanted or not, said aloud, since Ray's own default differs by
+    command.
 
-    A local instance gets a secret of its own, which no file holds: other users of the machine cannot join it. On a cluster we
-    do as `ray start` did there: tokens only where there is a token.
+    A local instance gets a secret of its own, which no file holds: other users of the machine cannot join it. On a
+    cluster we do as `ray start` did there: tokens only where there is a token.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -97,7 +99,7 @@ def _settle_environment(*, local: bool) -> None:
 
 def _token_file() -> Path:
     named = os.environ.get("RAY_AUTH_TOKEN_PATH")
-    return Path(named) if named else Path(os.path.expanduser("~/.ray/auth_token"))
+    return Path(named) if named else Path("~/.ray/auth_token").expanduser()
 
 
 def _require_answer(address: str) -> None:
@@ -111,7 +113,8 @@ def _require_answer(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS / 3).close()
     except OSError as error:
         raise ConnectionRefused(
-            f"--cluster {address}: nothing answers there ({error}); start a head with `ray start --head` and use the address it prints"
+            f"--cluster {address}: nothing answers there ({error}); start a head with `ray start --head` "
+            "and use the address it prints"
         ) from error
 
 
@@ -129,7 +132,9 @@ def _explain(address: str | None, error: Exception) -> str:
     where = f"--cluster {address}" if address else "Ray on this machine"
     text = " ".join(str(error).split())
     if "oken" in text or "uthentic" in text:
-        return f"{where}: the cluster refused our token; set RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH) to the head's token. Ray said: {text[:300]}"
-    if "ersion mismatch" in text:
-        return f"{where}: other versions of Ray or Python there; install the same on each node. Ray said: {text[:300]}"
-    return f"{where}: could not be used. Ray said: {text[:500]}"
+        advice = "the cluster refused our token; set RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH) to the head's token"
+    elif "ersion mismatch" in text:
+        advice = "other versions of Ray or Python there; install the same on each node"
+    else:
+        advice = "could not be used"
+    return f"{where}: {advice}. Ray said: {text[:400]}"

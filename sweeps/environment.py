@@ -24,7 +24,8 @@ def describe_environment() -> dict[str, Any]:
 
 
 def describe_blas() -> list[dict[str, Any]]:
-    """Each loaded BLAS or OpenMP library: its name, version, kernel and threads; a change of one of these changes last bits."""
+    """Each loaded BLAS or OpenMP library: its name, version, kernel and threads; a change of one of these changes last
+    bits."""
     import numpy  # noqa: F401  # loads the BLAS library that is asked about below
     from threadpoolctl import threadpool_info
 
@@ -44,7 +45,9 @@ def describe_git() -> dict[str, Any]:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=5, check=True)
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=5, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()

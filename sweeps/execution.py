@@ -1,14 +1,16 @@
 """One execution of a definition: which training comes next, and what became of each.
 
-This module knows the journal and the strategy, and nothing of Ray: the runner takes jobs from it and brings back what happened.
+This module knows the journal and the strategy, and nothing of Ray: the runner takes jobs from it and brings back what
+happened.
 
-    strategy --ask--> proposal -> trials (one per replicate) -> Job --runner--> started, epochs, ended | lost
-        ^                                                                          |
-        +--tell-- outcome (when every replicate of the point has ended) <----------+
+    strategy --ask--> proposal -> trials (one a replicate) -> Job --runner--> started, epochs, ended | lost
+        ^                                                                        |
+        +--tell-- outcome (when every replicate of the point has ended) <--------+
 
-The strategy is asked and told in one place (`prepare`) and in an order the journal records, so that a later process brings a
-fresh strategy into the same state by replaying `proposed` and `told` events. With one slot `prepare` runs when a job is wanted, and
-a serial sweep resumes onto the very same points; with more slots a thread of the runner calls it while trials run.
+The strategy is asked and told in one place (`prepare`) and in an order the journal records, so that a later process
+brings a fresh strategy into the same state by replaying `proposed` and `told` events. With one slot `prepare` runs
+when a job is wanted, and a serial sweep resumes onto the very same points; with more slots a thread of the runner
+calls it while trials run.
 """
 
 from __future__ import annotations
@@ -57,7 +59,9 @@ class _Entry:
 class Execution:
     """The live state of an execution. Every method may be called from any thread."""
 
-    def __init__(self, journal: Journal, definition: Definition, strategy: Strategy, *, slots: int, data_digest: str) -> None:
+    def __init__(
+        self, journal: Journal, definition: Definition, strategy: Strategy, *, slots: int, data_digest: str
+    ) -> None:
         self.journal = journal
         self.definition = definition
         self._strategy = strategy
@@ -95,7 +99,7 @@ class Execution:
         return job
 
     def prepare(self) -> bool:
-        """Tell the strategy what ended and ask it for as many points as there are slots; `True` if anything was done."""
+        """Tell the strategy what ended and ask it for as many points as there are slots; `True` if it did anything."""
         with self._asking:
             worked = self._tell_outcomes()
             while self._wants_points():
@@ -253,7 +257,10 @@ class Execution:
                 entry = self._outcomes[0]
             outcome = self._outcome(entry)
             self._strategy.tell(entry.point, outcome)
-            body = {"number": entry.number, "outcome": {"status": outcome.status, "values": list(outcome.values), "epochs": outcome.epochs}}
+            body = {
+                "number": entry.number,
+                "outcome": {"status": outcome.status, "values": list(outcome.values), "epochs": outcome.epochs},
+            }
             with self._state:
                 self._seen = self.journal.append("told", body)
                 entry.told = True
@@ -264,14 +271,22 @@ class Execution:
         number = len(self._entries) + 1
         trials = form_trials(self.definition, proposal.point, data_digest=self._data_digest)
         fresh = [trial for trial in trials if trial.key not in self._number_of]
-        body: dict[str, Any] = {"number": number, "point": proposal.point.plain(), "reason": dict(proposal.reason), "seen": self._seen}
+        body: dict[str, Any] = {
+            "number": number,
+            "point": proposal.point.plain(),
+            "reason": dict(proposal.reason),
+            "seen": self._seen,
+        }
         with self._state:
             if not fresh:
                 twin = self._number_of[trials[0].key]
                 self.journal.append("skipped", {**body, "why": f"the same training as proposal {twin}"})
                 self._enter(number, proposal.point, {})
                 return
-            body["trials"] = [{"key": t.key, "replicate": t.replicate, "specification": json.loads(t.specification.to_json())} for t in fresh]
+            body["trials"] = [
+                {"key": t.key, "replicate": t.replicate, "specification": json.loads(t.specification.to_json())}
+                for t in fresh
+            ]
             self.journal.append("proposed", body)
             self._enter(number, proposal.point, {t.key: t.specification for t in fresh})
             self._jobs.extend(self._job(trial.key) for trial in fresh)
@@ -280,7 +295,9 @@ class Execution:
         self._entries[number] = _Entry(number, point, tuple(trials))
         for key, given in trials.items():
             self._number_of[key] = number
-            self._specifications[key] = given if isinstance(given, Specification) else Specification.from_json(json.dumps(given))
+            self._specifications[key] = (
+                given if isinstance(given, Specification) else Specification.from_json(json.dumps(given))
+            )
 
     def _job(self, key: str) -> Job:
         before = self._attempts.get(key, 0)
@@ -317,7 +334,9 @@ class Execution:
         """The worst status of its replicates: a point that diverges on one of five seeds has diverged."""
         ends = [entry.ends[key] for key in entry.trials]
         status = max((end["status"] for end in ends), key=STATUSES.index)
-        return Outcome(status=status, values=tuple(end["value"] for end in ends), epochs=sum(end["epochs"] for end in ends))
+        return Outcome(
+            status=status, values=tuple(end["value"] for end in ends), epochs=sum(end["epochs"] for end in ends)
+        )
 
     def _note_value(self, key: str, record: Mapping[str, Any]) -> None:
         if record["epoch"] == 0:

@@ -1,23 +1,25 @@
 """The journal: the append-only record of one execution, in one SQLite file.
 
-Everything that happened is an event, inserted and never changed. A reader (status, tracker, report of progress) opens the file
-read-only and sees a consistent snapshot while the sweep goes on writing (write-ahead log).
+Everything that happened is an event, inserted and never changed. A reader (status, tracker, report of progress) opens
+the file read-only and sees a consistent snapshot while the sweep goes on writing (write-ahead log).
 
-Each `append` is committed before it returns, so killing a process loses nothing; `durable=True` also waits for the disk, so that
-a power cut cannot take a finished trial. Several processes may write (the runner and the receiver of saved trainings): SQLite's
-own lock orders them, and the sequence number is the order.
+Each `append` is committed before it returns, so killing a process loses nothing; `durable=True` also waits for the
+disk, so that a power cut cannot take a finished trial. Several processes may write (the runner and the receiver of
+saved trainings): SQLite's own lock orders them, and the sequence number is the order.
 
-    opened     body: execution, definition, text, origin, seed, slots, data, environment     the first event
-    resumed    body: environment, slots                                                     a later process takes over
-    proposed   body: number, point, reason, seen, trials                                    the strategy proposed a point
-    skipped    body: number, point, why                                                     a point that is not trained
-    started    trial, attempt                                                               an attempt begins
-    epoch      trial, attempt, epoch; body: an epoch record                                 at most one per (trial, epoch)
-    saved      trial, attempt, epoch; body: file, sha256, bytes                             a training can continue from here
-    ended      trial, attempt; body: status, value, epochs, seconds, findings, error, node, pid   the trial's only end
-    lost       trial, attempt; body: why                                                    the attempt, not the trial, is over
-    told       body: number, outcome                                                        the strategy learnt a point's outcome
-    closed     body: why, seconds                                                           this process is done
+    opened     execution, definition, text, origin, folder, overrides, objective,   the first event
+               direction, seed, slots, planned, data, environment
+    resumed    environment, slots, planned, extend                 a later process takes over
+    proposed   number, point, reason, seen, trials                 the strategy proposed a point
+    skipped    number, point, reason, seen, why                    a point that is not trained
+    started    (of a trial's attempt)                              an attempt begins
+    epoch      an epoch record (of a trial's attempt and epoch)    at most one for each trial and epoch
+    saved      file, sha256, bytes (likewise)                      a training can continue from here
+    ended      status, value, epochs, seconds, findings, error,    the trial's only end
+               node, pid (of a trial's attempt)
+    lost       why (of a trial's attempt)                          the attempt, not the trial, is over
+    told       number, outcome                                     the strategy learnt a point's outcome
+    closed     why, seconds                                        this process is done
 """
 
 from __future__ import annotations
@@ -50,7 +52,16 @@ create unique index if not exists one_end_per_trial on events (trial) where kind
 create unique index if not exists one_start_per_attempt on events (trial, attempt) where kind = 'started';
 """
 _INSERT = "insert into events (at, kind, trial, attempt, epoch, body) values (?, ?, ?, ?, ?, ?)"
-_COLUMNS = "kind, body, trial, attempt, epoch, sequence, at"
+_ALL = "select * from events where sequence > ? order by sequence"
+_MILESTONES = "select * from events indexed by milestones where sequence > ? and kind != 'epoch' order by sequence"
+_LATEST_EPOCHS = """
+select * from events where kind = 'epoch' and (trial, epoch) in (
+    select trial, max(epoch) from events where kind = 'epoch' and trial in (
+        select trial from events indexed by milestones where kind != 'epoch' and kind = 'started'
+        except select trial from events indexed by one_end_per_trial where kind = 'ended'
+    ) group by trial
+)
+"""
 _BUSY_SECONDS = 30.0
 
 
@@ -105,7 +116,9 @@ class Journal:
                 raise JournalError(f"{path}: the journal does not begin with `opened`: it is empty or was cut off")
         except sqlite3.DatabaseError as error:
             connection.close()
-            raise JournalError(f"{path}: damaged or not a journal ({error}); copy it away before anything else") from error
+            raise JournalError(
+                f"{path}: damaged or not a journal ({error}); copy it away before anything else"
+            ) from error
         return cls(path, connection)
 
     def append(
@@ -146,20 +159,14 @@ class Journal:
 
     def events(self, after: int = 0, kinds: Iterable[str] | None = None) -> Iterator[Event]:
         """Events with a sequence number above `after`, in order: one consistent snapshot, read at once."""
-        chosen = tuple(KINDS if kinds is None else kinds)
-        marks = ", ".join("?" * len(chosen))
+        chosen = frozenset(KINDS if kinds is None else kinds)
         # Epochs are nearly all of a journal: whoever does not ask for them should not read past them.
-        events = "events" if "epoch" in chosen else "events indexed by milestones"
-        no_epochs = "" if "epoch" in chosen else "and kind != 'epoch'"
-        query = f"select {_COLUMNS} from {events} where sequence > ? {no_epochs} and kind in ({marks}) order by sequence"
-        yield from self._read(query, (after, *chosen))
+        query = _ALL if "epoch" in chosen else _MILESTONES
+        yield from (event for event in self._read(query, (after,)) if event.kind in chosen)
 
     def latest_epochs(self) -> Iterator[Event]:
         """The last recorded epoch of each trial that has begun and not ended."""
-        begun = "select trial from events indexed by milestones where kind != 'epoch' and kind = 'started'"
-        ended = "select trial from events indexed by one_end_per_trial where kind = 'ended'"
-        last = f"select trial, max(epoch) from events where kind = 'epoch' and trial in ({begun} except {ended}) group by trial"
-        yield from self._read(f"select {_COLUMNS} from events where kind = 'epoch' and (trial, epoch) in ({last})", ())
+        yield from self._read(_LATEST_EPOCHS, ())
 
     def _read(self, query: str, values: tuple[Any, ...]) -> Iterator[Event]:
         try:
@@ -167,8 +174,8 @@ class Journal:
                 rows = self._connection.execute(query, values).fetchall()
         except sqlite3.DatabaseError as error:
             raise JournalError(f"{self.path}: damaged ({error}); copy it away before anything else") from error
-        for kind, body, *rest in rows:
-            yield Event(kind, json.loads(body), *rest)
+        for sequence, at, kind, trial, attempt, epoch, body in rows:
+            yield Event(kind, json.loads(body), trial, attempt, epoch, sequence, at)
 
     def last(self) -> int:
         """The highest sequence number."""
@@ -189,5 +196,5 @@ def _connect(uri: str) -> sqlite3.Connection:
 
 
 def _encode(body: dict[str, Any]) -> str:
-    """Compact JSON; NaN and infinity must have been named as text before, so that any JSON reader can read a journal."""
+    """Compact JSON that any reader can read: NaN and infinity must have been named as text before."""
     return json.dumps(body, allow_nan=False, separators=(",", ":"), ensure_ascii=False)

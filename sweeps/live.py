@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
 REDRAW_SECONDS = 1.0
 LINE_SECONDS = 5.0
-_MARKS = {"finished": "ok", "stopped": "stopped", "diverged": "diverged", "failed": "failed", "out_of_memory": "no memory", "lost": "lost"}
+_MARKS = {
+    "finished": "ok",
+    "stopped": "stopped",
+    "diverged": "diverged",
+    "failed": "failed",
+    "out_of_memory": "no memory",
+    "lost": "lost",
+}
 
 
 @contextlib.contextmanager
@@ -89,12 +96,20 @@ def render(status: Status, phase: str, now: float) -> RenderableType:
     from rich.text import Text
 
     strategy = status.definition.get("search", {}).get("strategy", "")
-    title = Text.assemble((status.execution, "bold"), f"  {strategy.replace('_', ' ')}, {status.objective} ({status.direction})")
+    title = Text.assemble(
+        (status.execution, "bold"), f"  {strategy.replace('_', ' ')}, {status.objective} ({status.direction})"
+    )
     parts: list[Any] = [title, _progress(status, phase, now)]
     running = [t for t in status.trials.values() if t.status == "running"]
     epochs = status.definition.get("fixed", {}).get("epochs")
     if running:
-        parts.append(_table("running", running[: max(4, status.slots)], lambda t: f"epoch {t.epoch}" + (f" of {epochs}" if epochs else "")))
+        parts.append(
+            _table(
+                "running",
+                running[: max(4, status.slots)],
+                lambda t: f"epoch {t.epoch}" + (f" of {epochs}" if epochs else ""),
+            )
+        )
     if status.best():
         parts.append(_table("best so far", status.best(3), lambda t: ""))
     if status.ended:
@@ -115,7 +130,8 @@ def _progress(status: Status, phase: str, now: float) -> RenderableType:
     bar = ProgressBar(total=total, completed=len(status.ended), width=40)
     left = status.left(now)
     if left is not None:
-        after = f"{len(status.ended)} of {status.planned or '?'} trials, {duration(now - (status.first_start or now))}, {duration(left)} left"
+        so_far = duration(now - (status.first_start or now))
+        after = f"{len(status.ended)} of {status.planned or '?'} trials, {so_far}, {duration(left)} left"
     else:
         after = phase
     row.add_row(bar, Text(after))
@@ -131,7 +147,9 @@ def _table(title: str, trials: list[TrialStatus], note: Any) -> RenderableType:
     for trial in trials:
         value = "" if trial.value is None or trial.status not in (*GOOD, "running") else f"{trial.value:.4g}"
         style = "" if trial.status in (*GOOD, "running", "waiting") else "yellow"
-        table.add_row(Text(f"  #{trial.order}"), Text(value), Text(describe_point(trial.point)), Text(note(trial), style=style))
+        table.add_row(
+            Text(f"  #{trial.order}"), Text(value), Text(describe_point(trial.point)), Text(note(trial), style=style)
+        )
     return table
 
 
@@ -147,15 +165,14 @@ def describe_point(point: dict[str, Any], limit: int = 72) -> str:
     """A point in a short line: choices by value, numbers by name and value."""
     words = []
     for name, value in point.items():
-        short = name.rpartition(".")[2]
         if isinstance(value, bool):
-            words.append(short if value else f"no {short}")
+            words.append(name if value else f"no {name}")
         elif isinstance(value, str):
             words.append(value)
         elif isinstance(value, float):
-            words.append(f"{short} {value:.3g}")
+            words.append(f"{name} {value:.3g}")
         else:
-            words.append(f"{short} {value}")
+            words.append(f"{name} {value}")
     line = ", ".join(words)
     return line if len(line) <= limit else line[: limit - 1] + "…"
 

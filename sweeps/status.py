@@ -1,4 +1,5 @@
-"""How an execution stands, read from its journal: the same fold for the live view, `sweep status`, `sweep results` and its JSON."""
+"""How an execution stands, read from its journal: the same fold for the live view, `sweep status`, `sweep results` and
+its JSON."""
 
 from __future__ import annotations
 
@@ -124,7 +125,8 @@ class Status:
 
     @property
     def state(self) -> str:
-        """finished, interrupted, or running; a journal whose process was killed says running until someone looks at its lock."""
+        """finished, interrupted, or running; a journal whose process was killed says running until someone looks at its
+        lock."""
         if self.closed is None:
             return "running"
         return "interrupted" if self.closed == "interrupted" else "finished"
@@ -137,7 +139,10 @@ class Status:
         """The n trials with the best value, best first; a diverged or failed trial is never among them."""
         sign = 1.0 if self.direction == "minimize" else -1.0
         valued = [(t.value, t) for t in self.trials.values() if t.status in GOOD and t.value is not None]
-        return [trial for _, trial in sorted(valued, key=lambda pair: (sign * pair[0], pair[1].order, pair[1].replicate))[:n]]
+        return [
+            trial
+            for _, trial in sorted(valued, key=lambda pair: (sign * pair[0], pair[1].order, pair[1].replicate))[:n]
+        ]
 
     def failures(self) -> list[TrialStatus]:
         """Trials that ended without a value, latest first."""

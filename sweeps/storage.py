@@ -1,10 +1,10 @@
 """The storage folder: where executions live, how they are numbered, and who may write to one.
 
-    <storage>/digits-1/journal.sqlite    the truth
-    <storage>/digits-1/saved/            saved trainings, one file a trial
-    <storage>/digits-1/report/           the comparison report
-    <storage>/digits-1/lock              held by the process that runs the execution
-    <storage>/mlflow.sqlite, mlflow-artifacts/    MLflow's store, unless MLFLOW_TRACKING_URI names another
+<storage>/digits-1/journal.sqlite    the truth
+<storage>/digits-1/saved/            saved trainings, one file a trial
+<storage>/digits-1/report/           the comparison report
+<storage>/digits-1/lock              held by the process that runs the execution
+<storage>/mlflow.sqlite, mlflow-artifacts/    MLflow's store, unless MLFLOW_TRACKING_URI names another
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def open_storage(path: str | Path = DEFAULT, *, create: bool = True) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(f"{folder}: cannot be made ({error.strerror}); choose another folder with --storage") from error
+        raise StorageError(
+            f"{folder}: cannot be made ({error.strerror}); choose another folder with --storage"
+        ) from error
     if create and not os.access(folder, os.W_OK | os.X_OK):
         raise StorageError(f"{folder}: cannot be written to; change its rights or choose another folder with --storage")
     return folder
@@ -121,7 +123,9 @@ def hold(storage: Path, name: str) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             holder = file.read().strip() or "another process"
-            raise StorageError(f"{name}: already running in {storage}, held by {holder}; wait for it or stop it") from None
+            raise StorageError(
+                f"{name}: already running in {storage}, held by {holder}; wait for it or stop it"
+            ) from None
         file.truncate(0)
         file.write(json.dumps({"process": os.getpid(), "host": os.uname().nodename}))
         file.flush()
@@ -152,8 +156,7 @@ def write_whole(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+        Path(temporary).unlink(missing_ok=True)
         raise

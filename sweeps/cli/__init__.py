@@ -33,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except Exception as error:  # the one place where a user's mistakes become text; anything else is ours and keeps its traceback
+    except (
+        Exception
+    ) as error:  # the one place where a user's mistakes become text; anything else is ours and keeps its traceback
         if not is_users(error):
             raise
         print(error, file=sys.stderr)
@@ -49,8 +51,17 @@ def is_users(error: Exception) -> bool:
     from sweeps.mistakes import DefinitionError
     from sweeps.storage import StorageError
 
-    expected: tuple[type[Exception], ...] = (ConnectionRefused, DataError, PluginError, JournalError, DefinitionError, StorageError)
-    return isinstance(error, expected) or any(each.__name__ in ("TrackingError", "ReportError") for each in type(error).__mro__)
+    expected: tuple[type[Exception], ...] = (
+        ConnectionRefused,
+        DataError,
+        PluginError,
+        JournalError,
+        DefinitionError,
+        StorageError,
+    )
+    return isinstance(error, expected) or any(
+        each.__name__ in ("TrackingError", "ReportError") for each in type(error).__mro__
+    )
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -68,23 +79,40 @@ def build_parser() -> argparse.ArgumentParser:
         return sub
 
     storage = argparse.ArgumentParser(add_help=False)
-    storage.add_argument("--storage", metavar="FOLDER", default="kurabe-data", help="where everything is kept (default: %(default)s)")
+    storage.add_argument(
+        "--storage", metavar="FOLDER", default="kurabe-data", help="where everything is kept (default: %(default)s)"
+    )
     running = argparse.ArgumentParser(add_help=False)
     running.add_argument("--workers", metavar="N", type=_count, help="trials at a time (default: one for each core)")
-    running.add_argument("--cluster", metavar="HOST:PORT", help="a Ray cluster that is already up (default: this machine)")
-    running.add_argument("--no-tracking", action="store_true", help="write the journal alone; `sweep sync` fills MLflow later")
+    running.add_argument(
+        "--cluster", metavar="HOST:PORT", help="a Ray cluster that is already up (default: this machine)"
+    )
+    running.add_argument(
+        "--no-tracking", action="store_true", help="write the journal alone; `sweep sync` fills MLflow later"
+    )
     running.add_argument("--no-report", action="store_true", help="make no report at the end")
     running.add_argument("--quiet", action="store_true", help="no live view")
     definition = argparse.ArgumentParser(add_help=False)
-    definition.add_argument("definition", metavar="DEFINITION", help="a shipped name (see `sweep list`) or the path of a TOML file")
+    definition.add_argument(
+        "definition", metavar="DEFINITION", help="a shipped name (see `sweep list`) or the path of a TOML file"
+    )
     definition.add_argument("--trials", metavar="N", type=_count, help="replaces search.trials")
     definition.add_argument("--seed", metavar="N", type=int, help="replaces search.seed")
-    definition.add_argument("--set", metavar=_SETTING, action="append", default=[], type=_setting, help="replace any value of the definition")
+    definition.add_argument(
+        "--set",
+        metavar=_SETTING,
+        action="append",
+        default=[],
+        type=_setting,
+        help="replace any value of the definition",
+    )
     name = argparse.ArgumentParser(add_help=False)
     name.add_argument("name", metavar="NAME", help="an execution (digits-2), or a definition's name for its latest one")
 
     command("run", "run:run", "run a sweep, or continue its unfinished last execution", definition, running, storage)
-    check = command("check", "plan:check", "validate a definition and show the plan; trains nothing", definition, storage)
+    check = command(
+        "check", "plan:check", "validate a definition and show the plan; trains nothing", definition, storage
+    )
     check.add_argument("--workers", metavar="N", type=_count, help="trials at a time, for the forecast")
     command("list", "inspect:list_all", "shipped definitions and stored executions", storage)
     command("choices", "plan:choices", "every registered name with its hyper-parameters, bounds and source")
@@ -93,7 +121,9 @@ def build_parser() -> argparse.ArgumentParser:
     resume = command("resume", "run:resume", "continue an execution after any interruption", name, running, storage)
     resume.add_argument("--extend", metavar="N", type=_count, help="add so many points to its budget")
     results = command("results", "inspect:results", "one row a trial", name, storage)
-    results.add_argument("--format", choices=("table", "json", "csv", "parquet"), default="table", help="default: %(default)s")
+    results.add_argument(
+        "--format", choices=("table", "json", "csv", "parquet"), default="table", help="default: %(default)s"
+    )
     report = command("report", "publish:report", "write the comparison report from MLflow", storage)
     report.add_argument("names", metavar="NAME", nargs="+", help="executions, or definitions' names for their latest")
     command("sync", "publish:sync", "bring MLflow up to date from the journal", name, storage)

@@ -32,7 +32,9 @@ def list_all(options: argparse.Namespace) -> int:
     console = Console()
     table = Table(title="shipped definitions: sweep run NAME", title_justify="left", box=None, show_header=False)
     for name, path in shipped().items():
-        table.add_row(Text(name, style="bold"), Text(tomllib.loads(path.read_text(encoding="utf-8")).get("description", "")))
+        table.add_row(
+            Text(name, style="bold"), Text(tomllib.loads(path.read_text(encoding="utf-8")).get("description", ""))
+        )
     console.print(table)
     stored = executions(Path(options.storage).absolute())
     if not stored:
@@ -108,7 +110,9 @@ def doctor(options: argparse.Namespace) -> int:
     for library in describe_blas():
         described = ", ".join(f"{key} {value}" for key, value in library.items() if value is not None)
         print(f"blas     {described}")
-    print("         (library, kernel and threads decide the last bits of a training; a sweep gives each trial 1 thread)")
+    print(
+        "         (library, kernel and threads decide the last bits of a training; a sweep gives each trial 1 thread)"
+    )
     problems = list(_problems(Path(options.storage).absolute()))
     if options.cluster:
         try:
@@ -129,7 +133,8 @@ def _problems(storage: Path) -> Iterator[str]:
     for name in ("model", "sweeps", "cluster"):
         others = set(packages_distributions().get(name, ())) - {"kurabe"}
         if others:
-            yield f"the import name {name!r} is also provided by {', '.join(sorted(others))}: pip uninstall it, or use a fresh environment"
+            owners = ", ".join(sorted(others))
+            yield f"the import name {name!r} is also {owners}'s: pip uninstall that, or use a fresh environment"
     existing = next(folder for folder in (storage, *storage.parents) if folder.is_dir())
     if not os.access(existing, os.W_OK):
         yield f"{existing} cannot be written to: choose another folder with --storage"
@@ -138,7 +143,7 @@ def _problems(storage: Path) -> Iterator[str]:
         yield f"{existing} has {free / 2**20:.0f} MB free: make room, or choose another folder with --storage"
     kind = _file_system(existing)
     if kind in ("nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p"):
-        yield f"{existing} is on a network file system ({kind}), where SQLite's locks fail: choose a local folder with --storage"
+        yield f"{existing} is on a network file system ({kind}), where SQLite's locks fail: choose a local --storage"
 
 
 def _file_system(folder: Path) -> str:
@@ -193,7 +198,9 @@ def _write_parquet(rows: list[dict[str, Any]], columns: list[str]) -> None:
     import pyarrow.parquet
 
     if sys.stdout.isatty():
-        raise StorageError("parquet is not text: send it to a file, for example: sweep results NAME --format parquet > results.parquet")
+        raise StorageError(
+            "parquet is not text: send it to a file, for example: sweep results NAME --format parquet > results.parquet"
+        )
     cells = {name: [json.dumps(v) if isinstance(v := row.get(name), list) else v for row in rows] for name in columns}
     pyarrow.parquet.write_table(pyarrow.table(cells), pyarrow.PythonFile(sys.stdout.buffer, mode="w"))
 
@@ -207,6 +214,17 @@ def _print_table(rows: list[dict[str, Any]], columns: list[str]) -> None:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if (value := row.get(name)) is None else f"{value:.4g}" if isinstance(value, float) else str(value)) for name in columns))
+        table.add_row(
+            *(
+                Text(
+                    ""
+                    if (value := row.get(name)) is None
+                    else f"{value:.4g}"
+                    if isinstance(value, float)
+                    else str(value)
+                )
+                for name in columns
+            )
+        )
     # A table for a file or another program is not cut at the width of a terminal.
     Console(width=None if sys.stdout.isatty() else 400).print(table)

@@ -12,9 +12,8 @@ from cluster.connect import limit_threads
 from sweeps.cli import OK
 
 if TYPE_CHECKING:
-    from model.splitting import Split
     from model.specification import Specification
-    from sweeps.definition import Definition
+    from model.splitting import Split
 
 SHOWN_POINTS = 5
 TIMED_POINTS = 6
@@ -41,7 +40,10 @@ def check(options: argparse.Namespace) -> int:
     console = Console()
     console.print(Text.assemble((definition.name, "bold"), f"  {definition.description}"))
     sizes = f"{len(parts.train)} train, {len(parts.validation)} validation, {len(parts.test)} test"
-    console.print(f"data      {dataset.name}: {sizes}, {dataset.x.shape[1]} features, digest {dataset.digest[:12]}", highlight=False)
+    console.print(
+        f"data      {dataset.name}: {sizes}, {dataset.x.shape[1]} features, digest {dataset.digest[:12]}",
+        highlight=False,
+    )
     console.print(f"fixed     {describe_point(dict(definition.fixed), 400)}", highlight=False, markup=False)
     table = Table(box=None, title="space", title_justify="left")
     for heading in ("hyper-parameter", "values", "active when"):
@@ -55,7 +57,9 @@ def check(options: argparse.Namespace) -> int:
     points, replicates = strategy.planned, definition.search.replicates
     answers = [strategy.ask() for _ in range(min(SHOWN_POINTS + TIMED_POINTS, points or SHOWN_POINTS))]
     proposals = [answer for answer in answers if isinstance(answer, Proposal)]
-    drawn = "" if definition.search.seed is not None else " (as they would be with seed 0; each execution draws its own)"
+    drawn = (
+        "" if definition.search.seed is not None else " (as they would be with seed 0; each execution draws its own)"
+    )
     console.print(f"\nfirst points by {definition.search.strategy}{drawn}", highlight=False)
     for number, proposal in enumerate(proposals[:SHOWN_POINTS], 1):
         console.print(f"  #{number}  {describe_point(proposal.point.plain(), 200)}", highlight=False, markup=False)
@@ -70,7 +74,10 @@ def check(options: argparse.Namespace) -> int:
     count = points * replicates
     mean_epochs = statistics.fmean(epochs)
     disk = count * (DISK_PER_TRIAL + mean_epochs * DISK_PER_EPOCH)
-    console.print(f"\nplan      {points} points x {replicates} replicates = {count} trials, {count * mean_epochs:.0f} epochs", highlight=False)
+    console.print(
+        f"\nplan      {points} points x {replicates} replicates = {count} trials, {count * mean_epochs:.0f} epochs",
+        highlight=False,
+    )
     console.print(
         f"forecast  {duration(count * statistics.fmean(timed) / slots)} of training on {slots} slots "
         f"(a trial takes {min(timed):.2f} to {max(timed):.2f} s here), about {disk / 1e6:.0f} MB",
@@ -88,7 +95,7 @@ def choices(options: argparse.Namespace) -> int:
     from model.hyperparameters import hyperparameters
 
     console = Console()
-    for title, registry in _registries():
+    for title, registry in registries():
         table = Table(box=None, title=title, title_justify="left", show_header=False)
         for entry in registry:
             table.add_row(Text(entry.name, style="bold"), Text(entry.doc), Text(entry.source, style="dim"))
@@ -104,7 +111,8 @@ def choices(options: argparse.Namespace) -> int:
     return OK
 
 
-def _registries() -> list[tuple[str, Any]]:
+def registries() -> list[tuple[str, Any]]:
+    """Everything a definition can name, by heading."""
     from model.activations import ACTIVATIONS
     from model.diagnosis import DIAGNOSES
     from model.initializers import INITIALIZERS
@@ -137,11 +145,14 @@ def _axis(axis: dict[str, Any]) -> str:
 
 
 def _conditions(axis: dict[str, Any]) -> str:
-    return "; ".join(f"{name} = {' or '.join(map(str, values)) or 'on'}" for name, values in axis.get("when", {}).items())
+    return "; ".join(
+        f"{name} = {' or '.join(map(str, values)) or 'on'}" for name, values in axis.get("when", {}).items()
+    )
 
 
 def _seconds_per_trial(specification: Specification, parts: Split) -> float:
-    """Time a few epochs and extend them to a whole trial. The first epoch, which also warms caches, counts as one like the others."""
+    """Time a few epochs and extend them to a whole trial. The first epoch, which also warms caches, counts as one like
+    the others."""
     from model.training import Training
 
     epochs = int(specification.hyperparameters["epochs"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from sweeps.cli import BEHIND, OK
@@ -11,7 +12,8 @@ from sweeps.storage import StorageError, executions, find, open_storage
 
 def report(options: argparse.Namespace) -> int:
     """Write the comparison report of the named executions, from MLflow alone."""
-    path = make_report(open_storage(options.storage), options.names)
+    elsewhere = "MLFLOW_TRACKING_URI" in os.environ  # then whoever has the address can make a report, in a new folder
+    path = make_report(open_storage(options.storage, create=elsewhere), options.names)
     print(f"report:  {path}")
     return OK
 
@@ -19,10 +21,13 @@ def report(options: argparse.Namespace) -> int:
 def make_report(storage: Path, names: list[str]) -> Path:
     """Read the executions from MLflow and write their report below the storage folder; returns the page's path."""
     from sweeps.report import write_report
-    from sweeps.tracking import read_execution, tracking_uri
+    from sweeps.tracking import keep_report, read_execution, tracking_uri
 
-    records = read_execution(tracking_uri(storage), names)
-    return write_report(records, storage / records[0].name / "report")
+    uri = tracking_uri(storage)
+    records = read_execution(uri, names)
+    page = write_report(records, storage / records[0].name / "report")
+    keep_report(uri, records[0], page.parent)
+    return page
 
 
 def sync(options: argparse.Namespace) -> int:

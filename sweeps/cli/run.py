@@ -35,7 +35,8 @@ def run(options: argparse.Namespace) -> int:
         unfinished = _unfinished(last[0]) if last else None
         if unfinished is not None and unfinished["definition"] == definition.canonical():
             print(f"{last[0].execution} is unfinished and its definition unchanged: continuing it")
-            return _continue(options, last[0], definition, unfinished, loaded, begun)
+            home = _home(options.definition)
+            return _continue(options, _prepare(last[0], definition, int(unfinished["seed"]), loaded, home), begun)
         if unfinished is not None:
             print(f"{last[0].execution} is unfinished, but its definition has changed: beginning the next")
         folder = next_execution(storage, definition.name)
@@ -62,34 +63,36 @@ def resume(options: argparse.Namespace) -> int:
         closed = _closed(journal)
         journal.close()
         if closed not in (None, "interrupted") and not options.extend:
-            print(f"{folder.execution} is finished ({closed}); `sweep resume {folder.execution} --extend N` adds points")
+            print(
+                f"{folder.execution} is finished ({closed}); `sweep resume {folder.execution} --extend N` adds points"
+            )
             return OK
         overridden = [(key, value) for key, value in opened["overrides"]]
         definition = parse_definition(opened["text"], opened["origin"], Path(opened["folder"]), overridden)
         if extra and definition.search.trials is None:
             raise StorageError(f"{folder.execution}: a whole grid has no budget to extend")
         if extra:
-            definition = replace(definition, search=replace(definition.search, trials=(definition.search.trials or 0) + extra))
+            definition = replace(
+                definition, search=replace(definition.search, trials=(definition.search.trials or 0) + extra)
+            )
         loaded = load_data(definition)
         if loaded[0].digest != opened["data"]["digest"]:
-            raise StorageError(f"{folder.execution}: the data have changed since (digest {loaded[0].digest[:12]}, was {opened['data']['digest'][:12]})")
-        return _continue(options, folder, definition, opened, loaded, begun, extend=options.extend or 0)
+            now, then = loaded[0].digest[:12], opened["data"]["digest"][:12]
+            raise StorageError(f"{folder.execution}: the data have changed since (digest {now}, was {then})")
+        prepared = _prepare(folder, definition, int(opened["seed"]), loaded, Path(opened["folder"]))
+        return _continue(options, prepared, begun, extend=options.extend or 0)
 
 
-def _continue(
-    options: argparse.Namespace,
-    folder: ExecutionFolder,
-    definition: Definition,
-    opened: dict[str, Any],
-    loaded: tuple[Dataset, Split],
-    begun: float,
-    extend: int = 0,
-) -> int:
-    prepared = _prepare(folder, definition, int(opened["seed"]), loaded, Path(opened["folder"]))
+def _continue(options: argparse.Namespace, prepared: Prepared, begun: float, extend: int = 0) -> int:
     from sweeps.environment import describe_environment
 
-    journal = Journal.open(folder.journal)
-    body = {"environment": describe_environment(), "slots": options.workers or os.cpu_count(), "planned": _planned(prepared), "extend": extend}
+    journal = Journal.open(prepared.folder.journal)
+    body = {
+        "environment": describe_environment(),
+        "slots": options.workers or os.cpu_count(),
+        "planned": _planned(prepared),
+        "extend": extend,
+    }
     journal.append("resumed", body, durable=True)
     return train(options, prepared, journal, begun)
 
@@ -110,7 +113,12 @@ def load_data(definition: Definition) -> tuple[Dataset, Split]:
     data = definition.data
     dataset = load(data.name, path=data.path, target=data.target)
     parts = split(
-        dataset, seed=data.split_seed, validation=data.validation, test=data.test, scaling=data.scaling, limit=data.limit
+        dataset,
+        seed=data.split_seed,
+        validation=data.validation,
+        test=data.test,
+        scaling=data.scaling,
+        limit=data.limit,
     )
     return dataset, parts
 
@@ -177,7 +185,7 @@ def _unfinished(folder: ExecutionFolder) -> dict[str, Any] | None:
 
 def _closed(journal: Journal) -> str | None:
     """Why the last process ended the execution; None when it did not get that far."""
-    last = [event for event in journal.events(kinds=("opened", "resumed", "closed"))][-1]
+    last = list(journal.events(kinds=("opened", "resumed", "closed")))[-1]
     return str(last.body["why"]) if last.kind == "closed" else None
 
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 SHOWN = 5
 
 
-def print_end(console: Console, status: Status, folder: ExecutionFolder, *, report: Path | None, behind: bool, clock: Clock) -> None:
+def print_end(
+    console: Console, status: Status, folder: ExecutionFolder, *, report: Path | None, behind: bool, clock: Clock
+) -> None:
     """What a sweep came to: best points, failures, where the report is, and the one command that comes next."""
     option = "" if folder.storage == Path(DEFAULT).absolute() else f" --storage {_relative(folder.storage)}"
     name = folder.execution
@@ -30,7 +32,11 @@ def print_end(console: Console, status: Status, folder: ExecutionFolder, *, repo
     if report is not None:
         console.print(f"report:  {_relative(report)}", highlight=False, soft_wrap=True)
     if behind:
-        console.print(f"MLflow is behind the journal; when it answers again: sweep sync {name}{option}", highlight=False, soft_wrap=True)
+        console.print(
+            f"MLflow is behind the journal; when it answers again: sweep sync {name}{option}",
+            highlight=False,
+            soft_wrap=True,
+        )
     else:
         console.print(f"compare: sweep ui {name}{option}", highlight=False, soft_wrap=True)
 
@@ -41,7 +47,9 @@ def print_counts(console: Console, status: Status) -> None:
     parts = [f"{count} {name.replace('_', ' ')}" for name, count in sorted(counts.items())]
     if status.skipped:
         parts.append(f"{status.skipped} skipped as the same training")
-    console.print(f"{status.execution}: {status.state}; trials: {', '.join(parts) or 'none yet'}", highlight=False, soft_wrap=True)
+    console.print(
+        f"{status.execution}: {status.state}; trials: {', '.join(parts) or 'none yet'}", highlight=False, soft_wrap=True
+    )
 
 
 def print_best(console: Console, status: Status, n: int = SHOWN) -> None:
@@ -51,7 +59,11 @@ def print_best(console: Console, status: Status, n: int = SHOWN) -> None:
 
     best = status.best(n)
     if best:
-        table = Table(title=f"best by {status.objective} (one training each; the best of many is a lucky one)", title_justify="left", box=None)
+        table = Table(
+            title=f"best by {status.objective} (one training each; the best of many is a lucky one)",
+            title_justify="left",
+            box=None,
+        )
         for heading in ("trial", status.objective, "epochs", "time"):
             table.add_column(heading, justify="right")
         table.add_column("point")

@@ -1,4 +1,5 @@
-"""What `sweep run` and `sweep resume` share: train what is left, follow it into MLflow, write the report, say what came out."""
+"""What `sweep run` and `sweep resume` share: train what is left, follow it into MLflow, write the report, say what came
+out."""
 
 from __future__ import annotations
 
@@ -120,7 +121,7 @@ def _run_trials(
 
 
 class Tracker:
-    """The process that copies the journal into MLflow while trials run; it outlives neither its work nor this process."""
+    """The process that copies the journal into MLflow while trials run."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process

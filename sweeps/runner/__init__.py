@@ -35,7 +35,8 @@ def run_execution(
 ) -> str:
     """Run until the execution is finished or interrupted, and return why it ended.
 
-    SIGINT and SIGTERM end it in order: no new trials, running ones saved, within INTERRUPTED_SECONDS; a second one at once.
+    SIGINT and SIGTERM end it in order: no new trials, running ones saved, within INTERRUPTED_SECONDS; a second one at
+    once.
 
     Args:
         data: travels once into the object store, where every worker reads it without copying.
@@ -54,10 +55,18 @@ def run_execution(
     from sweeps.runner.trainable import Trial
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    receiver = Receiver.options(scheduling_strategy=here).remote(str(execution.journal.path), str(saved))
+    receiver = (
+        ray.remote(num_cpus=0)(Receiver)
+        .options(scheduling_strategy=here)
+        .remote(str(execution.journal.path), str(saved))
+    )
     name = str(execution.journal.path)
     register(name, Live(execution, slots, ahead=slots if slots > 1 else 0))
-    with tempfile.TemporaryDirectory(prefix="kurabe-tune-") as scratch, _orderly_end(execution, receiver), _prepared(execution, slots):
+    with (
+        tempfile.TemporaryDirectory(prefix="kurabe-tune-") as scratch,
+        _orderly_end(execution, receiver),
+        _prepared(execution, slots),
+    ):
         tuner = tune.Tuner(
             tune.with_parameters(Trial, data=data, receiver=receiver, processes=slots, plugins=plugins),
             tune_config=tune.TuneConfig(

@@ -1,7 +1,7 @@
 """Between Ray Tune and an execution: a searcher that hands out jobs and a callback that brings results back.
 
-Tune copies (pickles) its searcher and callbacks when it is constructed, so neither holds anything alive: both find the running
-execution by name in this process.
+Tune copies (pickles) its searcher and callbacks when it is constructed, so neither holds anything alive: both find
+the running execution by name in this process.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ class Live:
 
     execution: Execution
     slots: int
-    ahead: int  # jobs handed to Tune before a slot is free; without any it would end the process of each trial that ends
+    ahead: (
+        int  # jobs handed to Tune before a slot is free; without any it would end the process of each trial that ends
+    )
 
 
 def register(name: str, live: Live) -> None:
@@ -47,11 +49,12 @@ class Jobs(Searcher):
         super().__init__(metric="payload", mode="min")
         self._name = name
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> dict[str, Any] | None:
+        """The next job, None when there is none at this moment, FINISHED (a text, whatever Ray's annotation says)."""
         live = _LIVE[self._name]
         execution = live.execution
         if execution.finished:
-            return str(Searcher.FINISHED)
+            return Searcher.FINISHED  # type: ignore[return-value]  # Ray annotates the dict alone
         if len(execution.running) >= live.slots + live.ahead:
             return None
         job = execution.take()
@@ -60,7 +63,7 @@ class Jobs(Searcher):
             execution.prepare()
             job = execution.take()
             if job is None and execution.finished:
-                return str(Searcher.FINISHED)
+                return Searcher.FINISHED
         if job is None:
             return None
         return {
@@ -105,7 +108,9 @@ class Results(tune.Callback):
         key, attempt = trial.config["key"], trial.config["attempt"]
         why = _last_words(trial)
         if "OutOfMemoryError" in why:  # Ray's memory monitor ended the process; Tune keeps the error's text alone
-            execution.reported(key, attempt, [], end={"status": "out_of_memory", "error": why, "seconds": 0.0, "epochs": 0})
+            execution.reported(
+                key, attempt, [], end={"status": "out_of_memory", "error": why, "seconds": 0.0, "epochs": 0}
+            )
         else:
             execution.lost(key, attempt, why)
 

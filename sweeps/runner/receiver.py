@@ -1,7 +1,7 @@
 """Saved trainings come home: an actor on the driver's node that writes them, journals them and only then says so.
 
-A training is worth keeping when the process or the node that made it is gone, so it never lies in an object that this process
-owns, nor on a disk of its node.
+A training is worth keeping when the process or the node that made it is gone, so it never lies in an object that this
+process owns, nor on a disk of its node.
 """
 
 from __future__ import annotations
@@ -10,13 +10,10 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import ray
-
 from sweeps.journal import Event, Journal
 from sweeps.storage import write_whole
 
 
-@ray.remote(num_cpus=0)
 class Receiver:
     """Keeps the last saved training of each running trial in `folder`."""
 
@@ -40,7 +37,8 @@ class Receiver:
         return self._stopping
 
     def keep(self, key: str, attempt: int, epoch: int, records: list[dict[str, Any]], saved: bytes) -> bool:
-        """Keep a training saved after `epoch`; `False` when a later attempt has begun and this one's word no longer counts.
+        """Keep a training saved after `epoch`; `False` when a later attempt has begun and this one's word no longer
+        counts.
 
         Its epochs are journalled with it, so that a training never continues from an epoch the journal has not seen.
         """

@@ -12,13 +12,15 @@ from typing import Any
 import ray
 from ray import tune
 
-from model.splitting import Split
 from model.diagnosis import diagnose
 from model.plugins import load_plugins
 from model.specification import Specification
+from model.splitting import Split
 from model.training import EpochRecord, Training
 
-STEP_SECONDS = 0.25  # one result of Tune carries the epochs of this long: a result an epoch would double the cost of short trials
+STEP_SECONDS = (
+    0.25  # one result of Tune carries the epochs of this long: a result an epoch would double the cost of short trials
+)
 START_SECONDS = 10.0  # how long the first process waits for the others before it begins alone
 SAVE_SECONDS = 5.0  # how much training a lost process may cost
 
@@ -28,10 +30,10 @@ Plugins = tuple[tuple[str, ...], str]  # names of the user's modules, and the fo
 class Trial(tune.Trainable):
     """Trains what its configuration says and yields batches of epoch records.
 
-    Configuration: `key`, `attempt`, `specification` (JSON), `continues` (an earlier attempt may have left a saved training).
-    Each result holds one value of ours, `payload`, JSON bytes: `records`, and when the attempt is over `end` or `put_down`.
-    A training that raises is a result, not an error: the process stays and takes the next trial. Only the loss of the process
-    itself reaches Tune as an error, so the two can never be confused.
+    Configuration: `key`, `attempt`, `specification` (JSON), `continues` (an earlier attempt may have left a saved
+    training). Each result holds one value of ours, `payload`, JSON bytes: `records`, and when the attempt is over
+    `end` or `put_down`. A training that raises is a result, not an error: the process stays and takes the next trial.
+    Only the loss of the process itself reaches Tune as an error, so the two can never be confused.
     """
 
     @classmethod
@@ -39,7 +41,9 @@ class Trial(tune.Trainable):
         """One core a trial, whatever a machine calls its cores."""
         return tune.PlacementGroupFactory([{"CPU": 1}])
 
-    def setup(self, config: dict[str, Any], data: Split, receiver: Any, processes: int, plugins: Plugins) -> None:
+    def setup(  # type: ignore[override]  # tune.with_parameters adds these arguments
+        self, config: dict[str, Any], data: Split, receiver: Any, processes: int, plugins: Plugins
+    ) -> None:
         """Called once a process, of which there will be so many; `data` is read in place from the object store."""
         self._data = data
         self._plugins = plugins
@@ -76,7 +80,7 @@ class Trial(tune.Trainable):
                 payload["put_down"] = True
         except MemoryError:
             payload["end"] = {"status": "out_of_memory", "error": traceback.format_exc()}
-        except Exception:  # whatever a trial or a user's plugin raises is that trial's result; the sweep goes on
+        except Exception:  # noqa: BLE001  # whatever a trial or a user's plugin raises is that trial's result; the sweep goes on
             payload["end"] = {"status": "failed", "error": traceback.format_exc()}
         if "end" in payload:
             payload["end"] |= {"seconds": self._seconds, "epochs": max(0, len(self._records) - 1)}
@@ -121,11 +125,14 @@ class Trial(tune.Trainable):
         findings = diagnose(records, Specification.from_json(self._config["specification"]))
         return {
             "status": "diverged" if diverged else "finished",
-            "findings": [{"name": f.name, "epoch": f.epoch, "summary": f.summary, "advice": f.advice} for f in findings],
+            "findings": [
+                {"name": f.name, "epoch": f.epoch, "summary": f.summary, "advice": f.advice} for f in findings
+            ],
         }
 
     def _save_or_put_down(self) -> bool:
-        """Ask the driver whether to go on; leave a saved training there when it is due. `True` when the attempt is put down."""
+        """Ask the driver whether to go on; leave a saved training there when it is due. `True` when the attempt is put
+        down."""
         put_down = bool(ray.get(self._receiver.is_stopping.remote()))
         if self._training is not None and (put_down or self._seconds - self._saved_at >= SAVE_SECONDS):
             epoch = int(self._records[-1]["epoch"])

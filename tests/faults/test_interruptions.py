@@ -94,7 +94,7 @@ def test_a_killed_trial_process_continues_from_its_last_saved_epoch(workshop: Wo
         ("started", 2),
         ("ended", 2),
     ]
-    second = [e.epoch for e in workshop.events("loses-1", "epoch") if e.attempt == 2]
+    second = [e.epoch or 0 for e in workshop.events("loses-1", "epoch") if e.attempt == 2]
     assert min(second) > saved
     _assert_as_trained_here(workshop, path, "loses-1")
 

@@ -73,7 +73,9 @@ def _wait_until_started(log: Path, node: subprocess.Popen[bytes]) -> None:
     pytest.fail(f"a node did not start:\n{log.read_text()}")
 
 
-def test_trials_run_on_both_nodes_as_mlflow_tells(workshop: Workshop, cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trials_run_on_both_nodes_as_mlflow_tells(
+    workshop: Workshop, cluster: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mlflow import MlflowClient
 
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")

@@ -91,10 +91,19 @@ def test_trials_that_raise_or_diverge_are_results_and_the_sweep_goes_on(workshop
     (workshop.folder / "fragile.toml").write_text(text, encoding="utf-8")
     output = workshop.run("run", "fragile.toml", "--workers", "2", expect=1)
     ends: dict[float, dict[str, Any]] = {}
-    keys = {t["key"]: e.body["point"]["learning_rate"] for e in workshop.events("fragile-1", "proposed") for t in e.body["trials"]}
+    keys = {
+        t["key"]: e.body["point"]["learning_rate"]
+        for e in workshop.events("fragile-1", "proposed")
+        for t in e.body["trials"]
+    }
     for event in workshop.events("fragile-1", "ended"):
         ends[keys[str(event.trial)]] = event.body
-    assert {rate: end["status"] for rate, end in ends.items()} == {0.1: "finished", 0.01: "finished", 3.0: "failed", 1e6: "diverged"}
+    assert {rate: end["status"] for rate, end in ends.items()} == {
+        0.1: "finished",
+        0.01: "finished",
+        3.0: "failed",
+        1e6: "diverged",
+    }
     assert "ZeroDivisionError: of all learning rates, three" in ends[3.0]["error"]
     assert ends[1e6]["findings"][0]["name"] == "divergence"
     assert ends[1e6]["value"] is None

@@ -28,12 +28,16 @@ def test_events_come_back_in_order_as_they_were(journal: Journal) -> None:
     journal.append("epoch", {"epoch": 0, "metrics": {"train/loss": 2.5, "x": "nan"}}, trial="a", attempt=1, epoch=0)
     kinds = [(e.kind, e.trial, e.attempt, e.epoch) for e in journal.events()]
     assert kinds == [("opened", None, None, None), ("started", "a", 1, None), ("epoch", "a", 1, 0)]
-    assert list(journal.events(kinds=["epoch"]))[0].body["metrics"] == {"train/loss": 2.5, "x": "nan"}
+    assert next(iter(journal.events(kinds=["epoch"]))).body["metrics"] == {"train/loss": 2.5, "x": "nan"}
     assert [e.sequence for e in journal.events(after=1)] == [2, 3]
 
 
 json_values = some.recursive(
-    some.none() | some.booleans() | some.integers(-(2**53), 2**53) | some.floats(allow_nan=False, allow_infinity=False) | some.text(),
+    some.none()
+    | some.booleans()
+    | some.integers(-(2**53), 2**53)
+    | some.floats(allow_nan=False, allow_infinity=False)
+    | some.text(),
     lambda inner: some.lists(inner, max_size=3) | some.dictionaries(some.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )

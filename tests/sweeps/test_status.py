@@ -23,19 +23,26 @@ OPENED: dict[str, Any] = {
     "slots": 2,
     "data": {},
 }
-FINDING = {"name": "divergence", "epoch": 3, "summary": "loss was 9e+10 at epoch 3", "advice": "a smaller learning rate"}
+FINDING = {
+    "name": "divergence",
+    "epoch": 3,
+    "summary": "loss was 9e+10 at epoch 3",
+    "advice": "a smaller learning rate",
+}
 
 
 @pytest.fixture
 def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
-    """A journal whose clock moves ten seconds an append: three trials, of which one finished, one diverged, one runs."""
+    """Each append is ten seconds after the last; three trials: one finished, one diverged, one runs."""
     now = iter(range(1000, 100_000, 10))
     monkeypatch.setattr("time.time", lambda: float(next(now)))
     made = Journal.create(tmp_path / "journal.sqlite")
     made.append("opened", OPENED)
     for number, optimizer in enumerate(("adam", "sgd", "[red]x[/red]"), 1):
         trials = [{"key": f"k{number}", "replicate": 0, "specification": {}}]
-        made.append("proposed", {"number": number, "point": {"optimizer": optimizer}, "reason": {}, "seen": 0, "trials": trials})
+        made.append(
+            "proposed", {"number": number, "point": {"optimizer": optimizer}, "reason": {}, "seen": 0, "trials": trials}
+        )
     made.append("started", {}, trial="k1", attempt=1)
     made.append("epoch", {"epoch": 1, "metrics": {"validation/loss": 0.5}}, trial="k1", attempt=1, epoch=1)
     _end(made, "k1", "finished", 0.5)
@@ -43,11 +50,19 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
     _end(made, "k2", "diverged", None, findings=[FINDING])
     made.append("started", {}, trial="k3", attempt=1)
     for epoch in range(8):
-        made.append("epoch", {"epoch": epoch, "metrics": {"validation/loss": 2.0 - epoch / 8}}, trial="k3", attempt=1, epoch=epoch)
+        made.append(
+            "epoch",
+            {"epoch": epoch, "metrics": {"validation/loss": 2.0 - epoch / 8}},
+            trial="k3",
+            attempt=1,
+            epoch=epoch,
+        )
     return made
 
 
-def _end(journal: Journal, key: str, status: str, value: float | None, findings: list[dict[str, Any]] | None = None) -> None:
+def _end(
+    journal: Journal, key: str, status: str, value: float | None, findings: list[dict[str, Any]] | None = None
+) -> None:
     body = {"status": status, "value": value, "epochs": 20, "seconds": 1.5, "findings": findings or [], "error": None}
     journal.append("ended", body, trial=key, attempt=1)
 
@@ -104,7 +119,15 @@ def _drawn(journal: Journal, draw: Callable[..., Any]) -> str:
 
 def test_the_picture_shows_progress_running_best_last_and_failures_with_their_diagnosis(journal: Journal) -> None:
     text = _drawn(journal, render)
-    for expected in ("2 of 4 trials", "1 min 40 s left", "epoch 7 of 20", "best so far", "0.5", "diverged", "loss was 9e+10 at epoch 3"):
+    for expected in (
+        "2 of 4 trials",
+        "1 min 40 s left",
+        "epoch 7 of 20",
+        "best so far",
+        "0.5",
+        "diverged",
+        "loss was 9e+10 at epoch 3",
+    ):
         assert expected in text
     assert "[red]x[/red]" in text  # a value is text, never markup
 

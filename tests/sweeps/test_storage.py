@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.storage import ExecutionFolder, StorageError, executions, find, hold, is_held, next_execution, open_storage, write_whole
+from sweeps.storage import (
+    ExecutionFolder,
+    StorageError,
+    executions,
+    find,
+    hold,
+    is_held,
+    next_execution,
+    open_storage,
+    write_whole,
+)
 
 
 def test_executions_are_numbered_and_found_by_name_or_as_the_latest(tmp_path: Path) -> None:
@@ -34,7 +44,9 @@ def test_only_one_live_process_holds_a_name_and_a_dead_one_bars_nobody(tmp_path:
         "import sys, pathlib; from sweeps.storage import hold\n"
         "with hold(pathlib.Path(sys.argv[1]), 'digits'): print('held', flush=True); sys.stdin.read()"
     )
-    holder = subprocess.Popen([sys.executable, "-P", "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    holder = subprocess.Popen(
+        [sys.executable, "-P", "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"held\n"
     assert is_held(tmp_path, "digits")
@@ -56,7 +68,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.replace", fail)
+    monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OSError, match="No space"):
         write_whole(target, b"new")
     assert target.read_bytes() == b"old"
