@@ -1,52 +1,65 @@
 """Bayesian optimization with scikit-optimize's Gaussian process and acquisition functions (Jones et al. 1998; Snoek et
 al. 2012).
 
-    first `initial` points at random, then: objective made well-behaved -> Gaussian process -> most promising new point
+    `initial` random points, then: objective made well-behaved -> Gaussian process -> most promising point that is new
 
-What makes it cheap: length scales and noise are fitted anew only when the history has grown by a tenth, and kept in
-between; the acquisition function is maximised over random and local candidates at once, in a few products of matrices,
-instead of by gradient steps one by one. Fitted numbers are a function of the history's prefix at the last refit,
-candidates of (seed, number of asks): replaying gives the same points.
+What makes it cheap: length scales and noise are fitted anew only when the history has grown by a tenth and kept in
+between, and the acquisition function is maximised over many places at once. Fitted numbers are a function of the
+history up to the last refit, candidates of (seed, number of asks): replaying a history gives the same points.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sweeps.space import Point
-from sweeps.strategies.base import STRATEGIES, Done, Option, Proposal, Wait
+from sweeps.strategies.base import STRATEGIES, Done, Option, Outcome, Proposal, Wait
+from sweeps.strategies.gaussian_process.candidates import candidates
 from sweeps.strategies.gaussian_process.features import Array, Features
-from sweeps.strategies.gaussian_process.objective import well_behaved
+from sweeps.strategies.gaussian_process.objective import Objective
 from sweeps.strategies.random import SAMPLING, Random
 
 if TYPE_CHECKING:
-    from sweeps.strategies.gaussian_process.surrogate import Fitted
+    from sweeps.strategies.gaussian_process.surrogate import Fitted, Surrogate
 
+ACQUISITIONS = ("EI", "LCB", "PI")
 INITIAL = Option(
-    "initial",
-    "integer",
-    10,
-    low=2,
-    high=10_000,
-    doc="random points before the model is asked; at most a third of `trials`",
+    "initial", "integer", 10, low=2, high=10_000, doc="points before the model is asked; at most a third of `trials`"
 )
 ACQUISITION = Option(
     "acquisition",
     "choice",
     "EI",
-    choices=("EI", "LCB", "PI"),
-    doc="expected improvement, lower confidence bound, probability of improvement",
+    choices=(*ACQUISITIONS, "gp_hedge"),
+    doc="expected improvement, lower confidence bound, probability of improvement, or a gamble among the three",
 )
-RANDOM, LOCAL, ROUNDS, PARENTS = (
-    600,
-    150,
-    3,
-    8,
-)  # candidates: random ones, neighbours a round, rounds, points whose neighbours are tried
+
+
+@dataclass(frozen=True)
+class Observations:
+    """What has been told, as numbers: places in the unit cube (n, axes), losses (n,) with inf for failures, and each
+    point's finite replicates."""
+
+    places: Array
+    losses: Array
+    replicates: tuple[Array, ...]
+
+    def first(self, length: int) -> Observations:
+        """The history as it was when it had that length."""
+        return Observations(self.places[:length], self.losses[:length], self.replicates[:length])
+
+    def noise(self, objective: Objective) -> float | None:
+        """The variance of a point's mean target, from how its replicates differ; None without replicates."""
+        several = [objective.targets(values) for values in self.replicates if len(values) > 1]
+        if not several:
+            return None
+        return float(np.mean([values.var(ddof=1) / len(values) for values in several]))
 
 
 @STRATEGIES.register(
@@ -55,104 +68,125 @@ RANDOM, LOCAL, ROUNDS, PARENTS = (
     options=(INITIAL, ACQUISITION, SAMPLING),
 )
 class GaussianProcess(Random):
-    """Random points first, then the maximum of the acquisition function of a Gaussian process over all that was
-    told."""
+    """Random points, then the most promising ones by a Gaussian process over all that was told."""
 
     def propose(self, number: int) -> Proposal | Wait | Done:
-        if number >= self.initial:
-            rows, losses = self.observed()
-            if np.isfinite(losses).sum() >= 2:
-                proposal = self.modelled(number, rows, losses)
+        if len(self.seen) >= self.initial:
+            observed = self.observed()
+            if np.isfinite(observed.losses).sum() >= 2:
+                proposal = self.modelled(number, observed)
                 if proposal is not None:
                     return proposal
         return super().propose(number)
 
     @property
     def initial(self) -> int:
-        """The number of random points."""
-        wanted = self.options.get("initial", INITIAL.default)
-        initial = wanted if isinstance(wanted, int) else 10
+        """The number of points, told ones included, before the model is asked."""
+        initial = self.whole(INITIAL)
         return initial if self.trials is None else max(2, min(initial, self.trials // 3))
 
-    def observed(self) -> tuple[Array, Array]:
-        """Rows of the unit cube, shape (n, axes), and losses, shape (n,), inf where a trial failed."""
-        found = [(row, loss) for point, loss in self.scored() if (row := self._row(point)) is not None]
-        rows = np.array([row for row, _ in found]).reshape(len(found), len(self.space.axes))
-        return rows, np.array([loss for _, loss in found])
+    def observed(self) -> Observations:
+        """Everything told that lies in the space and says something."""
+        rows = [(place, outcome) for point, outcome in self.told if (place := self._place(point)) is not None]
+        rows = [(place, outcome) for place, outcome in rows if outcome.status != "lost"]
+        places = np.array([place for place, _ in rows]).reshape(len(rows), len(self.space.axes))
+        losses = np.array([self.score(outcome) for _, outcome in rows])
+        return Observations(places, losses, tuple(_finite(outcome, self.sign) for _, outcome in rows))
 
-    def modelled(self, number: int, rows: Array, losses: Array) -> Proposal | None:
+    def modelled(self, number: int, observed: Observations) -> Proposal | None:
         """The most promising point that is new, with what the model expects of it; None if every candidate is known."""
-        from sweeps.strategies.gaussian_process.surrogate import promise, surrogate
+        objective = Objective.of(observed.losses)
+        targets = objective.targets(observed.losses)
+        model, best = self._model(observed, targets), float(targets.min())
+        ranked = observed.places[np.argsort(targets, kind="stable")]
+        kind, more = str(self.option(ACQUISITION)), dict[str, object]()
+        chances = self._chances(model) if kind == "gp_hedge" else {kind: 1.0}
+        nominees = {name: self._nominee(name, number, model, best, ranked) for name in chances}
+        if any(nominee is None for nominee in nominees.values()):
+            return None
+        if kind == "gp_hedge":
+            kind = str(self.generator(number, 2).choice(list(chances), p=list(chances.values())))
+            more = {
+                "chances": chances,
+                "nominees": {name: found[0].plain() for name, found in nominees.items() if found},
+            }
+        point, value = nominees[kind] or (Point({}), 0.0)
+        mean, deviation = self._predicted(model, [point])
+        reason = {"kind": kind, "acquisition": value, "mean": float(mean[0]), "std": float(deviation[0]), "best": best}
+        return Proposal(point, {**reason, "expected": self.sign * objective.loss(float(mean[0])), **more})
 
-        features, targets, fitted = self.features, well_behaved(losses), self.fitted(rows, losses)
-        model = surrogate(features.rows(rows), targets, features.groups, fitted)
-        best = float(targets.min())
-        pending = [row for point in self.pending if (row := self._row(point)) is not None]
-        if pending:
-            # A pending point counts as if it had come out as the model expects: its neighbourhood is not worth a
-            # second look at once.
-            every = features.rows(np.vstack([rows, np.array(pending)]))
+    def _nominee(
+        self, kind: str, number: int, model: Surrogate, best: float, ranked: Array
+    ) -> tuple[Point, float] | None:
+        """The new point where an acquisition function is largest, and its value there."""
+        from sweeps.strategies.gaussian_process.surrogate import promise
+
+        def judged(places: Array) -> Array:
+            return promise(kind, self.features.rows(places), model, best)
+
+        places, values = candidates(self.features, ranked, judged, self.generator(number, 1))
+        points = (self.space.at(place) for place in places)
+        return next(
+            ((point, float(value)) for point, value in zip(points, values, strict=True) if point not in self.seen), None
+        )
+
+    def _chances(self, model: Surrogate) -> dict[str, float]:
+        """GP-Hedge (Hoffman et al. 2011, Algorithm 1): acquisition functions whose nominees look better now are
+        likelier: softmax of minus the sum of the means now expected at all they have nominated."""
+        every = [proposal.reason["nominees"] for proposal in self.proposals if "nominees" in proposal.reason]
+        nominated = {name: [Point(one[name]) for one in every if isinstance(one, Mapping)] for name in ACQUISITIONS}
+        gains = np.array([-self._predicted(model, points)[0].sum() if points else 0.0 for points in nominated.values()])
+        weights = np.exp(gains - gains.max())
+        return dict(zip(ACQUISITIONS, (weights / weights.sum()).tolist(), strict=True))
+
+    def _model(self, observed: Observations, targets: Array) -> Surrogate:
+        """The process through all that is known. A pending point counts as if it had come out as expected: then its
+        neighbourhood is not worth a second look at once."""
+        from sweeps.strategies.gaussian_process.surrogate import surrogate
+
+        fitted, rows = self._fitted(observed), self.features.rows(observed.places)
+        model = surrogate(rows, targets, self.features.groups, fitted)
+        places = [place for point in self.pending if (place := self._place(point)) is not None]
+        if places:
+            waiting = self.features.rows(np.array(places))
+            expected = model.predict(waiting)
             model = surrogate(
-                every, np.concatenate([targets, model.predict(every[len(rows) :])]), features.groups, fitted
+                np.vstack([rows, waiting]), np.concatenate([targets, expected]), self.features.groups, fitted
             )
-        kind = str(self.options.get("acquisition", ACQUISITION.default))
-        ranked = rows[np.argsort(targets, kind="stable")]
-        for units, value in self._candidates(
-            number, ranked, lambda units: promise(kind, features.rows(units), model, best)
-        ):
-            point = self.space.at(units)
-            if point not in self.seen:
-                mean, deviation = model.predict(features.rows(units[None, :]), return_std=True)
-                reason = {
-                    "kind": kind,
-                    "acquisition": value,
-                    "mean": float(mean[0]),
-                    "std": float(deviation[0]),
-                    "best": best,
-                }
-                return Proposal(point, reason)
-        return None
+        return model
+
+    def _fitted(self, observed: Observations) -> Fitted:
+        """The model's numbers, fitted to the history as it was at the last refit."""
+        from sweeps.strategies.gaussian_process.surrogate import fit
+
+        length = last_refit(len(observed.losses), self.initial)
+        if self._kept is None or self._kept[0] != length:
+            then = observed.first(length)
+            objective = Objective.of(then.losses)
+            rows, targets = self.features.rows(then.places), objective.targets(then.losses)
+            self._kept = (length, fit(rows, targets, self.features.groups, then.noise(objective)))
+        return self._kept[1]
+
+    _kept: tuple[int, Fitted] | None = None  # the last fit, so as not to repeat it; never more than the history tells
+
+    def _predicted(self, model: Surrogate, points: Sequence[Point]) -> tuple[Array, Array]:
+        """Mean and standard deviation expected at points of the space, in targets."""
+        places = np.array([place for point in points if (place := self._place(point)) is not None])
+        mean, deviation = model.predict(self.features.rows(places), return_std=True)
+        return mean, deviation
 
     @cached_property
     def features(self) -> Features:
         """The space as a model's rows."""
         return Features.of(self.space)
 
-    def fitted(self, rows: Array, losses: Array) -> Fitted:
-        """The model's numbers, fitted to the prefix of the last refit."""
-        from sweeps.strategies.gaussian_process.surrogate import fit
-
-        length = last_refit(len(losses), self.initial)
-        kept: tuple[int, Fitted] | None = getattr(self, "_kept", None)
-        if kept is None or kept[0] != length:
-            kept = (length, fit(self.features.rows(rows[:length]), well_behaved(losses[:length]), self.features.groups))
-            self._kept = kept
-        return kept[1]
-
-    def _candidates(self, number: int, ranked: Array, promise: Callable[[Array], Array]) -> list[tuple[Array, float]]:
-        """Rows with their promise, best first: random ones, then rounds of neighbours of the best found and of the best
-        observed."""
-        rng, dims = self.generator(number, 1), len(self.space.axes)
-        rows = self.features.snapped(rng.random((RANDOM, dims)))
-        values = promise(rows)
-        for round_ in range(ROUNDS):
-            parents = np.vstack([rows[np.argsort(-values, kind="stable")[:PARENTS]], ranked[:PARENTS]])
-            near = parents[rng.integers(len(parents), size=LOCAL)]
-            moves = rng.random(near.shape) < 1.5 / dims
-            moves[np.arange(LOCAL), rng.integers(dims, size=LOCAL)] = True
-            step = near + rng.normal(size=near.shape) * 0.2 / 3.0**round_
-            step = np.where(rng.random(near.shape) < 0.2, rng.random(near.shape), step)
-            near = self.features.snapped(np.clip(np.where(moves, step, near), 0.0, 1.0 - 1e-12))
-            rows, values = np.vstack([rows, near]), np.concatenate([values, promise(near)])
-        return [(rows[index], float(values[index])) for index in np.argsort(-values, kind="stable")]
-
-    def _row(self, point: Point) -> Array | None:
-        if point not in self._rows:
-            self._rows[point] = self.features.units(point)
-        return self._rows[point]
+    def _place(self, point: Point) -> Array | None:
+        if point not in self._places:
+            self._places[point] = self.features.units(point)
+        return self._places[point]
 
     @cached_property
-    def _rows(self) -> dict[Point, Array | None]:
+    def _places(self) -> dict[Point, Array | None]:
         return {}
 
 
@@ -163,3 +197,8 @@ def last_refit(length: int, initial: int) -> int:
     while refit + max(1, refit // 10) <= length:
         refit += max(1, refit // 10)
     return refit
+
+
+def _finite(outcome: Outcome, sign: float) -> Array:
+    values = [sign * value for value in outcome.values if value is not None and math.isfinite(value)]
+    return np.array(values if outcome.status in ("finished", "stopped") else [])
