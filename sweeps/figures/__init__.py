@@ -1,0 +1,1 @@
+"""Figures: small panels drawn by matplotlib, which nothing else in this repository imports."""
