@@ -12,7 +12,7 @@ run_options := $(if $(TRIALS),--trials "$(TRIALS)") $(if $(WORKERS),--workers "$
 	$(if $(CLUSTER),--cluster "$(CLUSTER)") $(data_options)
 
 # Each benchmark is a script of its own; BENCHMARKS= chooses.
-BENCHMARKS ?= $(addprefix tests/benchmarks/,training_steps.py sweep_overhead.py tracking_cost.py)
+BENCHMARKS ?= $(addprefix tests/benchmarks/,training_steps.py worker_memory.py sweep_overhead.py tracking_cost.py)
 
 # Stamps: written last, so that an installation cut short leaves none and is begun again from nothing.
 installed := $(VENV)/.dependencies-installed
@@ -55,7 +55,7 @@ test: $(test_ready)  ## run the tests: all, or TESTS='tests/model -k adam'
 
 check: $(test_ready)  ## check layout, lint, types and the imports between the rooms
 	@failed=; \
-	for command in 'ruff format --check --quiet --diff' 'ruff check' 'mypy' 'lint-imports'; do \
+	for command in 'ruff format --check' 'ruff check --output-format concise' 'mypy' 'lint-imports'; do \
 		echo "== $$command"; $(VENV)/bin/$$command || failed="$$failed [$$command]"; \
 	done; \
 	test -z "$$failed" || { echo "make check: not clean:$$failed" >&2; exit 1; }
