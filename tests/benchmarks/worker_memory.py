@@ -55,7 +55,7 @@ def main() -> None:
         with connect(slots=workers):
             import ray
 
-            actors = [ray.remote(num_cpus=1)(Worker).remote() for _ in range(workers)]
+            actors: list[Any] = [ray.remote(num_cpus=1)(Worker).remote() for _ in range(workers)]
             before = ray.get([actor.imported.remote() for actor in actors])
             held = ray.put(parts)
             after = ray.get([actor.trained.remote(held) for actor in actors])
