@@ -5,6 +5,7 @@ and what each level of a factor reached. `paired`: differences between alternati
 replicates.
 """
 
+from sweeps.comparison.chances import first_reaching, probability_better
 from sweeps.comparison.estimates import Estimate, Rate, estimate, rate
 from sweeps.comparison.paired import Difference, all_pairs, difference, holm, replicates_needed
 from sweeps.comparison.points import LevelSummary, PointResult, best_so_far, edge, explained, rank, summarize
@@ -21,7 +22,9 @@ __all__ = [
     "edge",
     "estimate",
     "explained",
+    "first_reaching",
     "holm",
+    "probability_better",
     "rank",
     "rate",
     "replicates_needed",

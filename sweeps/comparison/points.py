@@ -104,14 +104,22 @@ def edge(value: float, low: float, high: float, *, log: bool, share: float = 0.0
     return "low" if place <= share else "high" if place >= 1 - share else None
 
 
+def ranks(values: Sequence[float] | Array) -> Array:
+    """Ranks from 1 (smallest), equal values sharing their mean rank; what is not finite shares the largest."""
+    numbers = np.asarray(values, dtype=np.float64)
+    _, inverse, counts = np.unique(
+        np.where(np.isfinite(numbers), numbers, np.inf), return_inverse=True, return_counts=True
+    )
+    mean: Array = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    return mean
+
+
 def explained(values: Sequence[float], groups: Sequence[Hashable]) -> float:
     """η² = between-group sum of squares / total (Fisher 1925): the share of the values' variance that the groups
     explain, on ranks, so that no single bad value decides; 0 where there is nothing to explain. Not finite counts as
     the worst rank.
     """
-    numbers = np.asarray(values, dtype=np.float64)
-    filled = np.where(np.isfinite(numbers), numbers, np.inf)
-    order = np.unique(filled, return_inverse=True)[1].astype(np.float64)
+    order = ranks(values)
     total = float(((order - order.mean()) ** 2).sum()) if order.size else 0.0
     if total == 0:
         return 0.0

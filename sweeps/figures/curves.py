@@ -100,7 +100,7 @@ def layer_lines(levels: Sequence[LayerLines], *, share: bool = False) -> tuple[P
     """
     everything = np.concatenate([level.values[np.isfinite(level.values)].ravel() for level in levels] or [np.zeros(0)])
     if share:
-        up = Scale(0.0, 1.0, share=True)
+        up = Scale(0.0, min(1.0, 1.1 * max(0.05, float(everything.max(initial=0.0)))), share=True)
     else:
         positive = everything[everything > 0]
         floor = float(positive.max()) * 1e-12 if positive.size else 0.0

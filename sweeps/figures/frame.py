@@ -79,8 +79,9 @@ class Frame:
             self.sheet.rules([(x, self.top, x, self.bottom) for x, _ in marks], LIGHT["faint"])
         self.sheet.rules([(self.left, self.bottom, self.right, self.bottom)], LIGHT["ghost"])
         self.sheet.rules([(x, self.bottom, x, self.bottom + 3) for x, _ in marks], LIGHT["ghost"])
-        for x, text in marks:
-            self.sheet.text(x, self.bottom + 11, text, across="center", size=SMALL)
+        crowded = 6.4 * sum(len(text) for _, text in marks) > self.width
+        for place, (x, text) in enumerate(marks):
+            self.sheet.text(x, self.bottom + (22 if crowded and place % 2 else 11), text, across="center", size=SMALL)
         if label:
             self.sheet.text(self.right, self.bottom + 25, label, across="right", size=SMALL)
 

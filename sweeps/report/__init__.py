@@ -12,14 +12,15 @@ if TYPE_CHECKING:
 __all__ = ["write_report"]
 
 
-def write_report(records: Sequence[ExecutionRecord], folder: Path) -> Path:
+def write_report(records: Sequence[ExecutionRecord], folder: Path, *, png: bool = False) -> Path:
     """Write the report of these executions and return the path of its page.
 
-    In `folder` (made if missing): `report.html`, which needs nothing else; the figures in `figures/` as SVG files;
-    `trials.csv`. Each file is written under a temporary name and renamed, the page last, so that a reader always
-    finds a whole page. Raises ValueError without records.
+    In `folder` (made if missing): `report.html`, which needs nothing else; `report.md`, its first screen as Markdown;
+    the figures in `figures/` as SVG files (and as PNG files if `png`); `trials.csv`. Each file is written under a
+    temporary name and renamed, the page last, so that a reader always finds a whole page. Raises ValueError without
+    records.
     """
     from sweeps.report.gathering import gather
     from sweeps.report.writing import write
 
-    return write(gather(records), folder)
+    return write(gather(records), folder, png=png)

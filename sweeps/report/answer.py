@@ -13,10 +13,10 @@ from sweeps.report.level_pictures import best_first, level_summaries
 from sweeps.report.search_pictures import edge_alarms
 from sweeps.report.words import (
     count_text,
-    is_share,
     listed,
     metric_text,
     metric_words,
+    number_of,
     point_text,
     spread_text,
     value_text,
@@ -122,7 +122,9 @@ def verdict(evidence: Evidence, factor: Factor, found: list[LevelSummary]) -> st
     words = []
     if apart:
         gaps = sorted(abs(pair.mean or 0.0) for pair in apart)
-        by = " to ".join(dict.fromkeys((_size(evidence, gaps[0]), _size(evidence, gaps[-1]))))
+        by = " to ".join(
+            dict.fromkeys((number_of(gaps[0], evidence.objective), number_of(gaps[-1], evidence.objective)))
+        )
         worst = max(pair.adjusted or 0.0 for pair in apart)
         words.append(f"{leader} beats {_others(apart, leader)} by {by} (p ≤ {number(worst, 2)}).")
     if close:
@@ -145,13 +147,9 @@ def _more(evidence: Evidence, pair: Difference) -> str:
     if needed is None or needed <= pair.n:
         return ""
     return (
-        f"If the difference seen between {pair.first} and {pair.second} ({_size(evidence, abs(pair.mean))}) is real, "
-        f"about {needed:,} replicates would show it."
+        f"If the difference seen between {pair.first} and {pair.second} "
+        f"({number_of(abs(pair.mean), evidence.objective)}) is real, about {needed:,} replicates would show it."
     )
-
-
-def _size(evidence: Evidence, gap: float) -> str:
-    return f"{100 * gap:.1f} points" if is_share(evidence.objective) else number(gap, 2)
 
 
 def _interval(evidence: Evidence, best: PointResult) -> str:

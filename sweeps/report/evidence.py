@@ -171,13 +171,24 @@ class Evidence:
         return found
 
     def tested(self, levels: Mapping[str, Mapping[str, str]] | None = None) -> list[PointResult]:
-        """The points with their values by replicate; runs that are still under way, and those stopped early, are left
-        out.
-        """
-        tested = []
-        for name, runs in self.points.items():
-            values = {run.replicate: run.value for run in runs if run.counts}
-            lost = sum(run.lost for run in runs)
-            if values or lost:
-                tested.append(PointResult(name, values, lost, (levels or {}).get(runs[0].key, {})))
-        return tested
+        """The points' results; `levels`: of each run's key, what level it has of which factor."""
+        if levels is None:
+            return self._tested
+        return [
+            result
+            for name, runs in self.points.items()
+            if (result := point_result(name, runs, levels.get(runs[0].key, {}))) is not None
+        ]
+
+    @cached_property
+    def _tested(self) -> list[PointResult]:
+        return self.tested({})
+
+
+def point_result(name: PointName, runs: Sequence[Run], levels: Mapping[str, str] | None = None) -> PointResult | None:
+    """A point's values by replicate and how many replicates were lost. Runs under way, and those stopped early, are
+    left out; None if that leaves nothing.
+    """
+    values = {run.replicate: run.value for run in runs if run.counts}
+    lost = sum(run.lost for run in runs)
+    return PointResult(name, values, lost, levels or {}) if values or lost else None

@@ -114,11 +114,16 @@ def _axis(row: Mapping[str, Any]) -> Axis:
 
 
 def _columns(records: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
-    names = dict.fromkeys(name for record in records for name in record.get("metrics") or {})
+    rows = [record.get("metrics") or {} for record in records]
     return {
-        name: np.asarray([_number((record.get("metrics") or {}).get(name)) for record in records], dtype=np.float64)
-        for name in names
+        name: _column([row.get(name) for row in rows]) for name in dict.fromkeys(name for row in rows for name in row)
     }
+
+
+def _column(values: list[Any]) -> Array:
+    if all(type(value) is float for value in values):  # the usual case, and ten times quicker than value by value
+        return np.asarray(values, dtype=np.float64)
+    return np.asarray([_number(value) for value in values], dtype=np.float64)
 
 
 def _findings(found: Iterable[Any]) -> Iterable[Finding]:

@@ -21,7 +21,15 @@ from sweeps.report.words import listed, metric_words, point_text, value_text
 MOST_LAYERS = 8  # rows or lines; of a deeper network, evenly chosen layers
 MOST_GROUPS = 4
 MOST_PANELS = 24
+NOTHING = 0.005  # a share below this is none
 VANISHED = 1e-3  # a first layer whose gradient is below so much of the last layer's gets next to none
+SHARES = {
+    "dead": ("Dead units by layer", "Share of a layer's units that let no gradient through for any sample."),
+    "saturated": (
+        "Saturated activations by layer",
+        "Share of a layer's activations at the flat ends of the activation function.",
+    ),
+}
 
 
 def histograms_picture(evidence: Evidence, factor: Factor) -> Picture | None:
@@ -135,8 +143,25 @@ def _spread_sentence(activation: str, levels: Sequence[LevelHistograms]) -> str:
             f"{number(first[best][-1].std, 2)} in the last)"
         )
     if not parts:
-        return ""
+        return _growth_sentence(levels)
     return f"Before the first step under {activation or 'this activation'}: {'; '.join(parts)}."
+
+
+def _growth_sentence(levels: Sequence[LevelHistograms]) -> str:
+    """Where training changed the last layer's spread most."""
+    growth = {
+        level.level: (level.epochs[0][1][-1].std, level.epochs[-1][1][-1].std)
+        for level in levels
+        if len(level.epochs) > 1
+    }
+    if not growth:
+        return "Training did not go far enough to change them."
+    most = max(growth, key=lambda level: abs(growth[level][1] - growth[level][0]))
+    before, after = growth[most]
+    return (
+        f"Training changes the spread of the last hidden layer most under {most}: "
+        f"σ {number(before, 2)} at the start, {number(after, 2)} at the end."
+    )
 
 
 def _ends(cell: LayerHistogram) -> float:
@@ -165,23 +190,9 @@ def gradients_picture(evidence: Evidence, factor: Factor) -> Picture | None:
 
 
 def shares_picture(evidence: Evidence, factor: Factor, prefix: str) -> Picture | None:
-    """Share of dead units, or of saturated activations, by layer over the epochs; None where there never are any."""
-    picture = _layers_picture(
-        evidence,
-        factor,
-        prefix,
-        prefix,
-        {"dead": "Dead units", "saturated": "Saturated activations"}[prefix] + " by layer",
-        {
-            "dead": "Share of a layer's units that let no gradient through for any sample.",
-            "saturated": "Share of a layer's activations at the flat ends of the activation function.",
-        }[prefix],
-    )
-    largest = max(
-        (run.last(name) for run in evidence.runs for name in run.layers(prefix) if not math.isnan(run.last(name))),
-        default=0.0,
-    )
-    return picture if largest > 0.005 else None
+    """Share of dead units, or of saturated activations, by layer over the epochs; levels without any are left out."""
+    title, reading = SHARES[prefix]
+    return _layers_picture(evidence, factor, prefix, prefix, title, reading)
 
 
 def _layers_picture(
@@ -194,7 +205,7 @@ def _layers_picture(
     for activation, runs in list(groups.items())[:MOST_GROUPS] if grouped else [("", list(evidence.runs))]:
         for level in factor.levels:
             run = typical(evidence, [run for run in runs if factor.of(run) == level and run.layers(prefix)])
-            if run is not None:
+            if run is not None and (prefix == "gradient_norm" or _any(run, prefix)):
                 levels.append(_lines(run, prefix, level, factor.colours[level], activation))
                 shown[factor.say(level), activation] = run
     if not levels:
@@ -215,6 +226,11 @@ def _layers_picture(
         marks,
         f"{reading} Shown is the best trial of each level ({who}).",
     )
+
+
+def _any(run: Run, prefix: str) -> bool:
+    """Whether any layer's share is ever worth drawing."""
+    return any(bool((run.metrics[name][np.isfinite(run.metrics[name])] > NOTHING).any()) for name in run.layers(prefix))
 
 
 def _lines(run: Run, prefix: str, level: str, colour: int, heading: str) -> LayerLines:

@@ -12,10 +12,13 @@ from sweeps.figures.picture import Picture
 from sweeps.report import tables
 from sweeps.report.answer import Answer, answer
 from sweeps.report.curve_pictures import curves_picture
+from sweeps.report.deeper_pictures import anytime_picture, importance_pictures, parallel_picture, plane_picture
 from sweeps.report.evidence import Asked, Evidence
 from sweeps.report.factors import Factor, find_factors, thirds, whole
 from sweeps.report.inside_pictures import gradients_picture, histograms_picture, shares_picture
 from sweeps.report.level_pictures import levels_picture, other_factors_picture
+from sweeps.report.level_tables import levels_table
+from sweeps.report.regularization_pictures import gap_picture, grid_curves_picture, ravine_picture
 from sweeps.report.search_pictures import progress_picture, slices_picture
 from sweeps.report.words import count_text, metric_words, seconds_text, value_text
 
@@ -57,6 +60,8 @@ class Page:
     lead: Picture | None
     contents: tuple[tuple[str, str], ...]
     best: tables.Table
+    levels: tables.Table | None
+    factor: str
     sections: tuple[Section, ...]
     failures: tuple[tables.Failure, ...]
     failure_sentence: str
@@ -83,7 +88,7 @@ def make_page(evidence: Evidence) -> Page:
         lead = levels_picture(evidence, main, _crossed(evidence, factors))
     elif any(run.counts for run in evidence.runs):
         lead = progress_picture(evidence)
-    sections = tuple(section for section in _sections(evidence, factors, lead) if section.pictures)
+    sections = tuple(section for section in _sections(evidence, factors, lead) if section.pictures or section.more)
     failures, sentence = tables.failures(evidence)
     troubles = tables.troubles(evidence, factors)
     contents = [("best", "Best points"), *((section.name, section.title) for section in sections)]
@@ -100,6 +105,8 @@ def make_page(evidence: Evidence) -> Page:
         lead=lead,
         contents=tuple(contents),
         best=tables.best_points(evidence),
+        levels=levels_table(evidence, main) if main is not None else None,
+        factor=main.name.replace("_", " ") if main is not None else "",
         sections=sections,
         failures=tuple(failures),
         failure_sentence=sentence,
@@ -134,29 +141,46 @@ def _crossed(evidence: Evidence, factors: tuple[Factor, ...]) -> Factor | None:
 
 def _sections(evidence: Evidence, factors: tuple[Factor, ...], lead: Picture | None) -> list[Section]:
     main = factors[0] if factors else thirds(evidence) or whole(evidence)
-    inner = next(
-        (factor for factor in factors if factor.name == "initializer"), factors[0] if factors else whole(evidence)
-    )
-    if inner.name == "activation" and len(factors) > 1:
-        inner = factors[1] if factors[0] is inner else factors[0]
     second = _crossed(evidence, factors)
     curves = [curves_picture(evidence, main, kind, second) for kind in ("loss", "accuracy")]
+    grid = grid_curves_picture(evidence, main) if factors else None
     further = [curves_picture(evidence, factor) for factor in factors[1:]] if second is None else []
-    inside = [histograms_picture(evidence, inner), gradients_picture(evidence, inner)]
+    return [
+        Section("curves", "Learning curves", _there([*curves, grid]), _there(further), "Loss by every other choice"),
+        _inside(evidence, factors),
+        _search(evidence, factors, lead),
+    ]
+
+
+def _inside(evidence: Evidence, factors: tuple[Factor, ...]) -> Section:
+    """Activations and gradients, by initial weights where they were varied, else by the first choice other than the
+    activation.
+    """
+    named = {factor.name: factor for factor in factors}
+    others = [factor for factor in factors if factor.name != "activation"]
+    inner = named.get("initializer") or next(iter([*others, *factors]), whole(evidence))
+    shown = [histograms_picture(evidence, inner), gradients_picture(evidence, inner)]
+    main = factors[0] if factors else None
+    shown += [gap_picture(evidence, main), ravine_picture(main) if main is not None else None]
     shares = [shares_picture(evidence, inner, prefix) for prefix in ("dead", "saturated")]
+    return Section("inside", "Inside the networks", _there(shown), _there(shares), "Dead units and saturation")
+
+
+def _search(evidence: Evidence, factors: tuple[Factor, ...], lead: Picture | None) -> Section:
+    main = factors[0] if factors else None
     progress = progress_picture(evidence)
     if lead is not None and progress is not None and lead.name == progress.name:
         progress = None
-    search = [
+    found, names = importance_pictures(evidence, evidence.runs)
+    shown = [
         progress,
-        slices_picture(evidence, main if factors else None),
-        other_factors_picture(evidence, factors[1:]),
+        slices_picture(evidence, main),
+        anytime_picture(evidence, main) if main is not None else None,
+        *found[:1],
     ]
-    return [
-        Section("curves", "Learning curves", _there(curves), _there(further), "Loss by every other choice"),
-        Section("inside", "Inside the networks", _there(inside), _there(shares), "Dead units and saturation"),
-        Section("search", "The search", _there(search)),
-    ]
+    more = [plane_picture(evidence, names), parallel_picture(evidence, evidence.runs), *found[1:]]
+    more.append(other_factors_picture(evidence, factors[1:]))
+    return Section("search", "The search", _there(shown), _there(more), "More of the search")
 
 
 def _there(pictures: list[Picture | None]) -> tuple[Picture, ...]:

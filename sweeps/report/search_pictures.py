@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sweeps.comparison import best_so_far, edge, explained, rank
+from sweeps.comparison import PointResult, best_so_far, edge, explained, rank
 from sweeps.comparison.points import Array
 from sweeps.figures import palette
+from sweeps.figures.frame import Tick
 from sweeps.figures.picture import Mark, Panel, Picture
 from sweeps.figures.scales import Scale, fit
 from sweeps.figures.values import Series, Tried, search_progress, slices
@@ -21,6 +22,7 @@ from sweeps.report.level_pictures import NARROW, WIDE, axis_label, level_summari
 from sweeps.report.words import listed, metric_text, metric_words, value_text
 
 MOST_SLICES = 12
+MOST_STOPS = 12  # values of a grid that are joined by a line
 KINDS = (
     ("random", "level1", "o", True),
     ("grid", "level2", "s", False),
@@ -43,7 +45,7 @@ def progress_picture(evidence: Evidence) -> Picture | None:
             lost = any(run.lost for run in runs)
             order.append(float(number))
             value.append(float(np.mean(mine)) if mine and not lost else math.nan)
-            kind.append(_kind(runs[0]))
+            kind.append(kind_of(runs[0]))
     orders, values = np.asarray(order), np.asarray(value)
     running = best_so_far(value, minimize=evidence.minimize)
     known = np.isfinite(running)
@@ -110,25 +112,22 @@ def edge_alarms(evidence: Evidence, factor: Factor | None = None) -> list[str]:
     """A sentence for each searched number whose best value lies on the edge of its range, in all or in a level of the
     factor: the optimum may lie outside.
     """
-    ranked = [point for point in rank(evidence.tested(), minimize=evidence.minimize) if point.values]
-    bests = {"": ranked[0]} if ranked else {}
+    bests: dict[str, PointResult] = {}
     if factor is not None and evidence.gridded:
         found = level_summaries(evidence, factor)
-        bests |= {
-            f"{level.level}'s": level.best
-            for level in found
-            if level.best is not None and level.best.name != ranked[0].name
-        }
+        bests = {f"{factor.say(level.level)}'s": level.best for level in found if level.best is not None}
+    elif ranked := [point for point in rank(evidence.tested(), minimize=evidence.minimize) if point.values]:
+        bests = {"The": ranked[0]}
     sides: dict[tuple[str, str, str], list[str]] = {}
     for whose, best in bests.items():
         point = evidence.points[best.name][0].point
         for axis in numeric_axes(evidence):
             side = _side(axis, point.get(axis.name))
-            if side is not None:
+            if side is not None and not (factor is not None and axis.name == factor.name):
                 sides.setdefault((axis.name, side, value_text(point[axis.name])), []).append(whose)
     return [
-        f"{listed(owner or 'The' for owner in owners)} best {name} ({value}) lies at the {side} end of what was "
-        "searched: the optimum may lie beyond."
+        f"{'Every level’s' if len(owners) == len(bests) > 2 else listed(owners)} best {name} ({value}) lies at the "
+        f"{side} end of what was searched: the optimum may lie beyond."
         for (name, side, value), owners in sides.items()
     ]
 
@@ -141,7 +140,8 @@ def _side(axis: Axis, value: object) -> str | None:
     return edge(float(value), axis.low, axis.high, log=axis.log)
 
 
-def _kind(run: Run) -> str:
+def kind_of(run: Run) -> str:
+    """What proposed a run's point: random, grid or (a) model."""
     kind = str(run.reason.get("kind", ""))
     return "random" if kind in ("random", "start", "random_start") else "grid" if kind.startswith("grid") else "model"
 
@@ -174,31 +174,41 @@ def _strength(evidence: Evidence, axis: Axis) -> float:
     return explained([sign * run.value for run in runs], fifths.tolist())
 
 
+def axis_scale(axis: Axis, runs: Sequence[Run]) -> tuple[Scale, Array, list[Tick] | None]:
+    """Where the runs' values of an axis are drawn: its scale, their values on it, and ticks where it has names or few
+    values.
+    """
+    if not axis.numeric:
+        levels = [value_text(choice) for choice in axis.choices]
+        names = list(dict.fromkeys(value_text(run.point[axis.name]) for run in runs))
+        levels = [level for level in levels if level in names] or names
+        places = np.asarray([float(levels.index(value_text(run.point[axis.name]))) for run in runs])
+        return Scale(-0.5, len(levels) - 0.5), places, [(float(place), level) for place, level in enumerate(levels)]
+    raw = np.asarray([float(run.point[axis.name]) for run in runs])
+    distinct = np.unique(raw)
+    if axis.choices and len(distinct) <= 8:
+        ticks = [(float(place), value_text(value)) for place, value in enumerate(distinct.tolist())]
+        return Scale(-0.5, len(distinct) - 0.5), np.searchsorted(distinct, raw).astype(float), ticks
+    low, high = (distinct[0], distinct[-1]) if math.isnan(axis.low) else (axis.low, axis.high)
+    return fit([low, high], log=axis.log and low > 0, margin=0.04), raw, None
+
+
 def _slice(evidence: Evidence, factor: Factor | None, axis: Axis, up: Scale) -> Panel:
     runs = [run for run in evidence.runs if axis.name in run.point and run.ended and run.status != "stopped"]
-    distinct = sorted({float(run.point[axis.name]) for run in runs})
-    listed_values = axis.choices and len(distinct) <= 8
-    if listed_values:
-        across = Scale(-0.5, len(distinct) - 0.5)
-        ticks = [(float(place), value_text(axis_value)) for place, axis_value in enumerate(distinct)]
-    else:
-        low, high = (min(distinct), max(distinct)) if math.isnan(axis.low) else (axis.low, axis.high)
-        across = fit([low, high], log=axis.log and low > 0, margin=0.04)
-        ticks = None
-    series = []
+    across, everything, ticks = axis_scale(axis, runs)
+    values = np.asarray([run.value if run.counts else math.nan for run in runs])
     shown = factor.levels if factor else ("",)
+    series = []
     for index, level in enumerate(shown):
-        mine = [run for run in runs if factor is None or factor.of(run) == level]
-        raw = np.asarray([float(run.point[axis.name]) for run in mine])
-        places = np.searchsorted(distinct, raw).astype(float) if listed_values else raw
-        values = np.asarray([run.value if run.counts else math.nan for run in mine])
-        joined = None
-        if mine and evidence.gridded and len(distinct) <= 12:
+        mine = np.asarray([factor is None or factor.of(run) == level for run in runs], dtype=bool)
+        places, mine_values, joined = everything[mine], values[mine], None
+        if evidence.gridded and mine.any():
             stops = np.unique(places)
-            joined = (stops, np.asarray([_mean(values[places == stop]) for stop in stops]))
-        elif listed_values:  # side by side, where levels would otherwise hide each other
+            if len(stops) <= MOST_STOPS:
+                joined = (stops, np.asarray([_mean(mine_values[places == stop]) for stop in stops]))
+        elif ticks is not None:  # side by side, where levels would otherwise hide each other
             places = places + 0.5 * ((index + 0.5) / len(shown) - 0.5)
-        series.append(Series(factor.colours[level] if factor else 0, places, values, joined))
+        series.append(Series(factor.colours[level] if factor else 0, places, mine_values, joined))
     return slices(axis.name, series, across, ticks, up)
 
 

@@ -8,20 +8,22 @@ from collections.abc import Sequence
 import numpy as np
 
 from sweeps.comparison import rank
-from sweeps.comparison.points import Array
+from sweeps.comparison.points import Array, PointName
 from sweeps.figures.curves import Band
-from sweeps.report.evidence import Evidence, Run
+from sweeps.report.evidence import Evidence, Run, point_result
 
 
 def best_runs(evidence: Evidence, runs: Sequence[Run]) -> list[Run]:
-    """The replicates of the best point among `runs`, by replicate; of the longest trained point if none has a value."""
-    keys = {run.key for run in runs}
-    mine = [point for point in evidence.tested() if any(run.key in keys for run in evidence.points[point.name])]
-    ranked = [point for point in rank(mine, minimize=evidence.minimize) if point.values]
+    """The replicates of the best point among `runs`; of the longest trained point if none has a value."""
+    points: dict[PointName, list[Run]] = {}
+    for run in runs:
+        points.setdefault(run.point_name, []).append(run)
+    results = [result for name, mine in points.items() if (result := point_result(name, mine)) is not None]
+    ranked = [point for point in rank(results, minimize=evidence.minimize) if point.values]
     if ranked:
-        return [run for run in evidence.points[ranked[0].name] if run.key in keys]
+        return points[ranked[0].name]
     longest = max(runs, key=lambda run: len(run.epochs), default=None)
-    return [] if longest is None else [run for run in runs if run.point_name == longest.point_name]
+    return [] if longest is None else points[longest.point_name]
 
 
 def typical(evidence: Evidence, runs: Sequence[Run], *, pictured: bool = False) -> Run | None:

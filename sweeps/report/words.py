@@ -60,6 +60,11 @@ def metric_text(metric: str, value: float, digits: int = 3) -> str:
     return f"{100 * value:.1f}\u00a0%" if is_share(metric) and math.isfinite(value) else number(value, digits)
 
 
+def number_of(difference: float, metric: str) -> str:
+    """A difference between two values of a metric: points of per cent for accuracies."""
+    return f"{100 * difference:.1f} points" if is_share(metric) else number(difference, 2)
+
+
 def spread_text(metric: str, found: Estimate) -> str:
     """`0.0812 ± 0.0040`: mean ± standard deviation, or the single value."""
     if found.mean is None:

@@ -7,13 +7,14 @@ import tempfile
 from pathlib import Path
 
 from sweeps.report.evidence import Evidence
+from sweeps.report.markdown import summary
 from sweeps.report.page import make_page, render
 from sweeps.report.tables import trials_csv
 
 MOST_BYTES = 5_000_000  # of the page, whatever the number of runs
 
 
-def write(evidence: Evidence, folder: Path) -> Path:
+def write(evidence: Evidence, folder: Path, *, png: bool = False) -> Path:
     """Write all files of the report into `folder`, the page last; returns its path."""
     page = make_page(evidence)
     figures = folder / "figures"
@@ -22,10 +23,17 @@ def write(evidence: Evidence, folder: Path) -> Path:
     for picture in page.pictures:
         wanted.add(f"{picture.name}.svg")
         put(figures / f"{picture.name}.svg", picture.svg().encode("utf-8"))
-    for stale in figures.glob("*.svg"):  # of a report made here before, whose figures may have had other names
+        if png:
+            wanted.add(f"{picture.name}.png")
+            put(figures / f"{picture.name}.png", picture.png())
+    for stale in [
+        *figures.glob("*.svg"),
+        *figures.glob("*.png"),
+    ]:  # of a report made here before, whose figures may have had other names
         if stale.name not in wanted:
             stale.unlink(missing_ok=True)
     put(folder / "trials.csv", trials_csv(evidence).encode("utf-8"))
+    put(folder / "report.md", summary(page).encode("utf-8", "replace"))
     html = render(page).encode("utf-8", "replace")
     return put(folder / "report.html", html)
 

@@ -17,12 +17,16 @@ from sweeps.comparison import (
     edge,
     estimate,
     explained,
+    first_reaching,
     holm,
+    probability_better,
     rank,
     rate,
     replicates_needed,
     summarize,
 )
+from sweeps.comparison.importance import importance
+from sweeps.comparison.points import ranks
 
 
 @pytest.mark.parametrize("n", [2, 3, 10, 40])
@@ -184,3 +188,62 @@ def test_explained_by_failures_and_by_nothing() -> None:
     assert explained([1.0, 2.0, math.nan, math.inf], ["a", "a", "b", "b"]) > 0.8
     assert explained([1.0, 1.0], ["a", "b"]) == 0.0
     assert explained([], []) == 0.0
+
+
+def test_probability_of_being_better_is_mann_whitneys() -> None:
+    rng = np.random.default_rng(6)
+    a, b = rng.integers(0, 6, 15).astype(float), rng.integers(1, 7, 12).astype(float)
+    u = stats.mannwhitneyu(a, b).statistic
+    assert probability_better(a.tolist(), b.tolist(), minimize=False) == pytest.approx(u / (15 * 12))
+    assert probability_better(a.tolist(), b.tolist(), minimize=True) == pytest.approx(1 - u / (15 * 12))
+
+
+def test_what_was_lost_is_beaten_by_everything() -> None:
+    assert probability_better([0.9], [math.nan], minimize=True) == 1.0
+    assert probability_better([math.inf], [0.9], minimize=True) == 0.0
+    assert probability_better([math.nan], [math.nan], minimize=False) == 0.5
+    assert probability_better([], [1.0], minimize=True) is None
+
+
+def test_the_first_epoch_at_the_target() -> None:
+    assert first_reaching(np.array([2.3, math.nan, 0.5, 0.4]), 0.5, minimize=True) == 2
+    assert first_reaching(np.array([0.1, 0.8, 0.9]), 0.85, minimize=False) == 2
+    assert first_reaching(np.array([2.3, 2.2]), 0.5, minimize=True) is None
+
+
+def forest_data(n: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(9)
+    features = rng.random((n, 3))
+    return features, 4 * np.abs(features[:, 0] - 0.3) + features[:, 1] + rng.normal(0, noise, n)
+
+
+def test_importance_finds_what_matters_and_how() -> None:
+    features, values = forest_data(60, 0.05)
+    found = importance(features, values, ["rate", "decay", "noise"])
+    assert found is not None
+    assert found.score > 0.5
+    assert list(np.argsort(-found.mean)) == [0, 1, 2]
+    grid, expected = found.dependence["rate"]
+    assert grid[np.argmin(expected)] == pytest.approx(0.3, abs=0.15)
+
+
+def test_importance_says_nothing_where_nothing_can_be_said() -> None:
+    features, _ = forest_data(60, 0.0)
+    noise = np.random.default_rng(1).random(60)
+    assert importance(features, noise, ["a", "b", "c"]) is None
+    assert importance(features[:10], noise[:10], ["a", "b", "c"]) is None
+    assert importance(features, np.ones(60), ["a", "b", "c"]) is None
+
+
+def test_importance_counts_failures_as_the_worst() -> None:
+    features, _ = forest_data(40, 0.0)
+    values = np.where(features[:, 2] > 0.6, math.inf, 0.5 + 0.01 * features[:, 0])
+    found = importance(features, values, ["a", "b", "c"])
+    assert found is not None
+    assert int(np.argmax(found.mean)) == 2
+
+
+def test_ranks_are_scipys_and_failures_share_the_last() -> None:
+    values = np.random.default_rng(7).integers(0, 9, 30).astype(float)
+    assert ranks(values).tolist() == stats.rankdata(values).tolist()
+    assert ranks([3.0, math.nan, 1.0, math.inf]).tolist() == [2.0, 3.5, 1.0, 3.5]
