@@ -13,7 +13,6 @@ import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from sweeps.pictures import draw_activations
@@ -194,15 +193,6 @@ def execution_document(history: History) -> dict[str, Any]:
         "seconds": closed.body.get("seconds") if closed is not None else None,
         "through": history.through,
     }
-
-
-def write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    """Lay files out under `folder`."""
-    for path, content in files:
-        target = folder / path
-        if target.parent != folder:
-            target.parent.mkdir(exist_ok=True)
-        target.write_bytes(content)
 
 
 def _origin_tags(history: History) -> dict[str, str]:

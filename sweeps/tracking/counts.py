@@ -25,9 +25,7 @@ class Counts:
         return self.whole == self.ended and not self.problems
 
     def __str__(self) -> str:
-        parts = [
-            f"{self.execution}: MLflow holds {self.whole} of {self.ended} ended trials ({self.written} written now)"
-        ]
+        parts = [f"MLflow holds {self.whole} of {self.ended} ended trials ({self.written} written now)"]
         if self.ended < self.started:
             parts.append(f"{self.started - self.ended} not ended")
         if self.doubles:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cluster.tracking_server import TrackingError, artifact_root, exclusive, tracking_uri
-from sweeps.journal import Journal
+from sweeps.journal import Journal, JournalError
 from sweeps.tracking.counts import Counts
 from sweeps.tracking.names import Vanished
 from sweeps.tracking.projection import Projector
@@ -73,7 +73,7 @@ def follow(journal: str | Path, storage: str | Path, *, patience: float = _PATIE
             _projector(path, tracking_uri(place), place) as projector,
         ):
             return _Follower(projector, orphaned, patience).run()
-    except TrackingError as error:
+    except (TrackingError, JournalError, OSError) as error:
         _say(str(error))
         return BEHIND
 
@@ -110,7 +110,7 @@ class _Follower:
                 min(_POLL * 2**failures, _LONGEST_PAUSE)
             )  # a journal in another process has no event to wait for
         counts = self._projector.counts()
-        _say(str(counts))
+        _say(f"{counts.execution}: {counts}")
         return OK if counts.complete and not self._problem else BEHIND
 
     def _round(self, orphaned: bool) -> bool:

@@ -53,6 +53,7 @@ WHOLE = (FINISHED, FAILED)
 MOST_METRICS = 1000  # that MLflow takes in one log_batch
 LONGEST_TAG = 8000  # characters that MLflow takes
 LONGEST_PARAMETER = 6000
+LONGEST_DIGEST = 36  # of a data set, in characters
 
 
 def mlflow_status(status: str) -> str:

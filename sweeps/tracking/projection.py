@@ -7,10 +7,8 @@ written again from the start, which changes nothing that is there: metrics carry
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sweeps.journal import Journal
 from sweeps.tracking import content, names
@@ -28,6 +26,7 @@ class _Run:
     """A run as far as it is written."""
 
     run_id: str
+    artifact_uri: str
     status: str
     tags: dict[str, str]
     parameters: bool = False
@@ -105,10 +104,13 @@ class Projector:
             document = content.execution_document(history)
             tag = view_tag(history.execution, str(document["objective"]), str(document["direction"]))
             self._store.tag_experiment(self._experiment, *tag)
+            data = history.opening["data"]
+            sizes = {name: int(data[name]) for name in ("train", "validation", "test") if name in data}
+            self._store.log_data(run.run_id, str(data["name"]), str(data["digest"]), sizes)
         status = {"running": names.RUNNING, "finished": names.FINISHED}.get(word, names.KILLED)
         if run.status != status and status == names.RUNNING:
             self._set_status(run, status)
-        self._log_files(run, content.summary_files(history))
+        self._log_files(run, list(content.summary_files(history)))
         self._tell(run, tags)
         if run.status != status:
             self._set_status(run, status, history.closed.at if history.closed is not None else None)
@@ -173,7 +175,7 @@ class Projector:
         for other in others:
             self._store.delete_run(other.run_id)
             self._doubles += 1
-        return _Run(first.run_id, first.status, dict(first.tags), parameters=bool(first.parameters))
+        return _Run(first.run_id, first.artifact_uri, first.status, dict(first.tags), bool(first.parameters))
 
     def _start(self) -> int:
         """After which event to go on. At first, what is whole in MLflow already is passed by without its records."""
@@ -218,7 +220,6 @@ class Projector:
             self._runs[trial.key] = run
         elif run.status != names.RUNNING:  # interrupted once, resumed now
             self._set_status(run, names.RUNNING)
-        # Files first: before it takes any, MLflow's client fetches the run, which is cheaper while it holds no metrics.
         pictures = list(content.picture_files(trial, trial.records[run.pictured :]))
         self._log_files(run, pictures + (list(content.trial_files(self.history, trial)) if trial.end else []))
         run.pictured = len(trial.records)
@@ -230,11 +231,11 @@ class Projector:
 
     def _create(self, name: str, tags: dict[str, str], began: float) -> _Run:
         try:
-            run_id = self._store.create_run(self._experiment, name, tags, content.milliseconds(began))
+            made = self._store.create_run(self._experiment, name, tags, content.milliseconds(began))
         except Away:
             self._known, self._doubtful = False, True  # it may be there all the same: look before creating it again
             raise
-        return _Run(run_id, names.RUNNING, dict(tags))
+        return _Run(*made, names.RUNNING, dict(tags))
 
     def _tell(
         self,
@@ -253,12 +254,9 @@ class Projector:
         self._store.set_status(run.run_id, status, None if at is None else content.milliseconds(at))
         run.status = status
 
-    def _log_files(self, run: _Run, files: Iterable[tuple[str, bytes]]) -> None:
-        written = list(files)
-        if written:
-            with tempfile.TemporaryDirectory(prefix="kurabe-") as folder:
-                content.write_files(Path(folder), written)
-                self._store.log_files(run.run_id, Path(folder))
+    def _log_files(self, run: _Run, files: Sequence[tuple[str, bytes]]) -> None:
+        if files:
+            self._store.log_files(run.run_id, run.artifact_uri, files)
 
     @staticmethod
     def _end_of(trial: Trial) -> float | None:

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
-from urllib.request import url2pathname
 
 from cluster.tracking_server import TrackingError
 from sweeps.tracking import names
-from sweeps.tracking.store import FoundRun, Store, set_defaults, translated
+from sweeps.tracking.store import FoundRun, Store, local_folder, set_defaults, translated
 
 _AT_ONCE = 8  # files fetched at a time from a store that is not on this machine
 _RETRIES = 3  # of an HTTP request; reading may be repeated without harm
@@ -115,7 +113,7 @@ def keep_report(uri: str, record: ExecutionRecord, folder: Path) -> None:
     """
     store = Store(uri, "")
     store.connect()
-    store.log_files(record.run_id, folder, "report")
+    store.log_folder(record.run_id, folder, "report")
 
 
 def _find(store: Store, name: str) -> tuple[str, FoundRun]:
@@ -147,7 +145,7 @@ def _read(store: Store, experiment: str, summary: FoundRun) -> ExecutionRecord:
     runs = list(store.runs([experiment], {names.KIND: "trial", names.EXECUTION: name}))
     jobs: list[Callable[[Path], Mapping[str, Any]]] = [partial(_document, store, summary, names.EXECUTION_FILE)]
     jobs += [partial(_trial_document, store, run) for run in runs]
-    document, *documents = _all(jobs, at_once=1 if _local(summary) else _AT_ONCE)
+    document, *documents = _all(jobs, at_once=1 if local_folder(summary.artifact_uri) else _AT_ONCE)
     trials = [
         TrialRecord(run.run_id, each, {**_params(each), "data.name": run.parameters.get("data.name")})
         for run, each in zip(runs, documents, strict=True)
@@ -210,17 +208,14 @@ def _document(store: Store, run: FoundRun, file: str, folder: Path) -> Mapping[s
 
 
 def _fetch(store: Store, run: FoundRun, file: str, folder: Path) -> Path:
-    if _local(run):
-        return Path(url2pathname(urlparse(run.artifact_uri).path)) / file
+    place = local_folder(run.artifact_uri)
+    if place is not None:
+        return place / file
     from mlflow.artifacts import download_artifacts
 
     target = folder / run.run_id
     with translated(store.uri):
         return Path(download_artifacts(f"{run.artifact_uri}/{file}", dst_path=str(target), tracking_uri=store.uri))
-
-
-def _local(run: FoundRun) -> bool:
-    return urlparse(run.artifact_uri).scheme in ("", "file")
 
 
 def _parse(content: bytes) -> Mapping[str, Any]:

@@ -6,13 +6,17 @@ What the client, its database or its artifact store raise becomes one of three: 
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from cluster.tracking_server import TrackingError, exclusive, hide_secrets, is_server, opening_lock, store_file
 from sweeps.tracking import names
@@ -83,11 +87,11 @@ class Store:
             if not token:
                 return
 
-    def create_run(self, experiment: str, name: str, tags: Mapping[str, str], started: int) -> str:
-        """A new run, RUNNING; `started` in ms."""
+    def create_run(self, experiment: str, name: str, tags: Mapping[str, str], started: int) -> tuple[str, str]:
+        """A new run, RUNNING: its identity, and where its artifacts are; `started` in ms."""
         with translated(self.uri):
             made = self.client.create_run(experiment, start_time=started, tags=dict(tags), run_name=name)
-        return str(made.info.run_id)
+        return str(made.info.run_id), str(made.info.artifact_uri)
 
     def log(
         self,
@@ -108,8 +112,23 @@ class Store:
                     self.client.log_batch(run_id, batch, params, told)
                 params, told = [], []
 
-    def log_files(self, run_id: str, folder: Path, below: str | None = None) -> None:
-        """All files of a folder as artifacts, in their places, `below` a folder of the run."""
+    def log_files(self, run_id: str, artifact_uri: str, files: Iterable[tuple[str, bytes]]) -> None:
+        """Files, by their paths within the run, as artifacts.
+
+        Where the run's artifacts are a folder of this machine they are written there under another name and renamed, so
+        that a reader never finds a part of one; it also spares MLflow's client a copy and a look at the run.
+        """
+        place = local_folder(artifact_uri)
+        with translated(self.uri):
+            if place is not None:
+                write_files(place, files)
+                return
+            with tempfile.TemporaryDirectory(prefix="kurabe-") as folder:
+                write_files(Path(folder), files)
+                self.client.log_artifacts(run_id, folder)
+
+    def log_folder(self, run_id: str, folder: Path, below: str) -> None:
+        """All files of a folder as artifacts, `below` a folder of the run."""
         with translated(self.uri):
             self.client.log_artifacts(run_id, str(folder), below)
 
@@ -120,6 +139,15 @@ class Store:
                 self.client.update_run(run_id, status=status)
             else:
                 self.client.set_terminated(run_id, status=status, end_time=ended)
+
+    def log_data(self, run_id: str, name: str, digest: str, sizes: Mapping[str, int]) -> None:
+        """The data that a run was made with, as MLflow's UI lists them; the same data twice are one."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        short = digest[: names.LONGEST_DIGEST]
+        data = Dataset(name, short, "local", json.dumps({"sha256": digest}), profile=json.dumps(dict(sizes)))
+        with translated(self.uri):
+            self.client.log_inputs(run_id, [DatasetInput(data, [InputTag("mlflow.data.context", "training")])])
 
     def tag_experiment(self, experiment: str, name: str, value: str) -> None:
         """A tag of an experiment."""
@@ -210,6 +238,22 @@ class Store:
         beside.parent.mkdir(parents=True, exist_ok=True)
         with exclusive(opening_lock(beside)):
             yield
+
+
+def local_folder(artifact_uri: str) -> Path | None:
+    """The folder that an artifact URI names, if it is one of this machine."""
+    parts = urlparse(artifact_uri)
+    return Path(url2pathname(parts.path)) if parts.scheme in ("", "file") else None
+
+
+def write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """Write files below a folder, each whole or not at all."""
+    for path, content in files:
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = target.with_name(f".{target.name}.part")
+        draft.write_bytes(content)
+        draft.replace(target)
 
 
 @contextmanager

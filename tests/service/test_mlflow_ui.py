@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cluster.tracking_server import TrackingError, comparison_link, free_port, running_server, tracking_uri
+from sweeps.pictures import SIZE
 from sweeps.tracking import project
 from tests.sweeps.tracking_journals import NAMES, Sweep, empty_store
 
@@ -110,8 +111,10 @@ def pictures(browser: Chrome) -> list[Any]:
 
 
 def shows(browser: Chrome, epoch: int) -> bool:
-    """Whether the ten pictures in front are those of this epoch."""
-    return all(f"step%2B{epoch}%2B" in each.get_attribute("src") for each in pictures(browser)[-10:])
+    """Whether the ten pictures in front are those of this epoch, in their full size."""
+    front = pictures(browser)[-10:]
+    whole = [each for each in front if each.rect["width"] >= SIZE]
+    return len(whole) == 10 and all(f"step%2B{epoch}%2B" in each.get_attribute("src") for each in whole)
 
 
 def headings(browser: Chrome) -> str:

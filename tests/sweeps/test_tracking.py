@@ -21,6 +21,7 @@ from sweeps.tracking.store import Store
 from tests.sweeps.tracking_journals import NAMES, Sweep, empty_store, recorded
 
 DIVERGENCE = {"name": "divergence", "epoch": 3, "summary": "The loss is infinite.", "advice": "Lower the rate."}
+WRITING = ("create_run", "log", "log_files", "set_status", "tag_experiment", "log_data")  # calls of the store
 TRACEBACK = "Traceback (most recent call last):\n  …\nValueError: no\n"
 
 
@@ -197,6 +198,10 @@ def test_an_execution_has_a_run_of_its_own(storage: Path, tmp_path: Path) -> Non
     assert [each["number"] for each in document["proposals"]] == [1, 2, 3, 4, 5, 6, 7]
     assert document["proposals"][3]["trials"] == ["t4r0", "t4r1"]
     assert document["environment"]["packages"]["numpy"] == "2.4.6"
+    assert summary.inputs is not None
+    (data,) = summary.inputs.dataset_inputs
+    assert (data.dataset.name, data.dataset.digest) == ("digits", "d" * 36)
+    assert json.loads(data.dataset.profile or "") == {"train": 1080, "validation": 359, "test": 358}
 
 
 def test_executions_of_a_definition_share_its_experiment(storage: Path) -> None:
@@ -323,7 +328,7 @@ def failing(call: int, *, after: bool) -> tuple[type[Store], list[str]]:
 
         return method
 
-    for name in ("create_run", "log", "log_files", "set_status", "tag_experiment"):
+    for name in WRITING:
         setattr(Failing, name, wrap(name))
     return Failing, made
 
@@ -343,7 +348,7 @@ def test_broken_off_at_any_call_there_is_one_run_a_trial_and_each_step_once(
     uri, artifacts = tracking_uri(storage), artifact_root(storage)
     kind, calls = failing(0, after=after)
     bring_up(Projector(interrupted(storage, 1).journal, kind(uri, artifacts)))
-    assert set(calls) == {"create_run", "log", "log_files", "set_status", "tag_experiment"}
+    assert set(calls) == set(WRITING)
     for call in range(1, len(calls) + 1):
         sweep = interrupted(storage, call + 1)
         kind, _ = failing(call, after=after)
