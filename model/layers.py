@@ -12,6 +12,7 @@ Sums over the batch are products with a row of ones: BLAS computes them several 
 from __future__ import annotations
 
 import enum
+import functools
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,14 @@ class Buffers:
             return self._kept.setdefault(rows, aligned_zeros((rows, self._width), self._dtype))
 
 
+@functools.lru_cache(maxsize=64)
+def row_of_ones(rows: int, dtype: Any) -> Array:
+    """Ones (rows,): a product with it is a sum over the batch."""
+    ones = np.ones(rows, dtype)
+    ones.flags.writeable = False  # shared by all layers
+    return ones
+
+
 class Affine(Layer):
     """z = xW + b ; dW = xᵀd, db = Σd over the batch, dx = dWᵀ
 
@@ -69,7 +78,6 @@ class Affine(Layer):
     def __init__(self, w: Array, dw: Array, b: Array | None, db: Array | None, *, first: bool) -> None:
         self.w, self.dw, self.b, self.db, self.first = w, dw, b, db, first
         self._z, self._dx = Buffers(w.shape[1], w.dtype), Buffers(w.shape[0], w.dtype)
-        self._ones = np.ones(0, w.dtype)
 
     def forward(self, x: Array, mode: Mode) -> Array:
         self.x = x
@@ -81,15 +89,10 @@ class Affine(Layer):
     def backward(self, d: Array) -> Array:
         np.dot(self.x.T, d, out=self.dw)
         if self.db is not None:
-            np.dot(self._row_of_ones(len(d)), d, out=self.db)
+            np.dot(row_of_ones(len(d), d.dtype), d, out=self.db)
         if self.first:
             return d[:0]
         return np.dot(d, self.w.T, out=self._dx(len(d)))
-
-    def _row_of_ones(self, rows: int) -> Array:
-        if len(self._ones) != rows:
-            self._ones = np.ones(rows, self.w.dtype)
-        return self._ones
 
 
 class BatchNormalization(Layer):
@@ -99,8 +102,8 @@ class BatchNormalization(Layer):
     dβ = Σd, dγ = Σd⊙x̂, dx = γ/√(σ² + ε) · (d − dβ/n − x̂⊙dγ/n)   (Algorithm 1 and the equations after it)
 
     Inference uses running averages r ← mr + (1 − m)·(value of the batch), which start at mean 0 and variance 1. The
-    running variance follows the biased variance, as the book's does (PyTorch's follows the unbiased one, undefined
-    for one sample).
+    running variance follows the biased variance, as the book's does (PyTorch's follows the unbiased one, undefined for
+    one sample). `averages` is (2, units): means and variances. x̂ is written over x.
     """
 
     def __init__(
@@ -114,43 +117,47 @@ class BatchNormalization(Layer):
         epsilon: float,
         momentum: float,
     ) -> None:
-        self.gamma, self.dgamma, self.beta, self.dbeta = gamma, dgamma, beta, dbeta
-        self.mean, self.variance = averages  # views of shape (units,) each
+        self.gamma, self.dgamma, self.beta, self.dbeta, self.averages = gamma, dgamma, beta, dbeta, averages
         self.epsilon, self.momentum = epsilon, momentum
+        self._statistics = np.empty_like(averages)  # of the batch
         self._y, self._scratch = Buffers(len(gamma), gamma.dtype), Buffers(len(gamma), gamma.dtype)
 
     def forward(self, x: Array, mode: Mode) -> Array:
-        rows = len(x)
-        y, scratch = self._y(rows), self._scratch(rows)
         if mode is Mode.INFER:
-            x -= self.mean
-            x *= self.gamma / np.sqrt(self.variance + self.epsilon)
-            return np.add(x, self.beta, out=y)
-        self._mean_of = np.full(rows, 1.0 / rows, x.dtype)
-        mean = np.dot(self._mean_of, x)
-        x -= mean
-        np.multiply(x, x, out=scratch)
-        variance = np.dot(self._mean_of, scratch)
+            mean, variance = self.averages
+            x -= mean
+        else:
+            mean, variance = self._statistics
+            self._center(x, mean, variance)
+        if mode is Mode.TRAIN:
+            self.averages *= self.momentum
+            self.averages += (1.0 - self.momentum) * self._statistics
         self.inverse = 1.0 / np.sqrt(variance + self.epsilon)
         x *= self.inverse
         self.normal = x  # x̂
-        if mode is Mode.TRAIN:
-            self.mean *= self.momentum
-            self.mean += (1.0 - self.momentum) * mean
-            self.variance *= self.momentum
-            self.variance += (1.0 - self.momentum) * variance
-        np.multiply(x, self.gamma, out=y)
+        y = np.multiply(x, self.gamma, out=self._y(len(x)))
         y += self.beta
         return y
 
+    def _center(self, x: Array, mean: Array, variance: Array) -> None:
+        """Write mean and variance of the batch, and subtract the mean from x."""
+        rows = len(x)
+        ones, scratch = row_of_ones(rows, x.dtype), self._scratch(rows)
+        np.dot(ones, x, out=mean)
+        mean /= rows
+        x -= mean
+        np.multiply(x, x, out=scratch)
+        np.dot(ones, scratch, out=variance)
+        variance /= rows
+
     def backward(self, d: Array) -> Array:
         rows, normal = len(d), self.normal
-        scratch = np.multiply(d, normal, out=self._scratch(rows))
-        dbeta, dgamma = np.dot(self._mean_of, d), np.dot(self._mean_of, scratch)  # means over the batch
-        np.multiply(dbeta, rows, out=self.dbeta)
-        np.multiply(dgamma, rows, out=self.dgamma)
-        d -= dbeta
-        normal *= dgamma
+        ones = row_of_ones(rows, d.dtype)
+        product = np.multiply(d, normal, out=self._scratch(rows))
+        np.dot(ones, d, out=self.dbeta)
+        np.dot(ones, product, out=self.dgamma)
+        d -= self.dbeta / rows
+        normal *= self.dgamma / rows
         d -= normal
         d *= self.gamma * self.inverse
         return d

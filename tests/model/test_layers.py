@@ -128,13 +128,13 @@ def test_running_averages_follow_the_biased_variance_and_serve_inference() -> No
     """The book's choice; PyTorch's running variance is n/(n − 1) times as large."""
     layer, rng = normalization(3), np.random.default_rng(1)
     batches = [rng.normal(3.0, 2.0, (8, 3)) for _ in range(200)]
-    before = layer.mean.copy(), layer.variance.copy()
+    before = layer.averages.copy()
     layer.forward(batches[0].copy(), Mode.PROBE)
     layer.forward(batches[0].copy(), Mode.INFER)
-    np.testing.assert_array_equal((layer.mean, layer.variance), before)
+    np.testing.assert_array_equal(layer.averages, before)
     layer.forward(batches[0].copy(), Mode.TRAIN)
-    np.testing.assert_allclose(layer.mean, 0.1 * batches[0].mean(axis=0))
-    np.testing.assert_allclose(layer.variance, 0.9 + 0.1 * batches[0].var(axis=0, ddof=0))
+    np.testing.assert_allclose(layer.averages[0], 0.1 * batches[0].mean(axis=0))
+    np.testing.assert_allclose(layer.averages[1], 0.9 + 0.1 * batches[0].var(axis=0, ddof=0))
     for batch in batches[1:]:
         layer.forward(batch.copy(), Mode.TRAIN)
     y = layer.forward(rng.normal(3.0, 2.0, (10_000, 3)), Mode.INFER)
