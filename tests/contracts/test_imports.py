@@ -68,19 +68,19 @@ def test_a_planted_violation_is_caught(contract: str, where: str, tmp_path: Path
     assert "0 kept, 1 broken" in run.stdout
 
 
-def nodes(*folders: str) -> Iterator[tuple[str, ast.AST]]:
-    """Each piece of the code in these folders, with the place it stands at."""
+def nodes(*folders: str) -> Iterator[tuple[Path, ast.AST]]:
+    """Each piece of the code in these folders, with the file it stands in."""
     for file in (file for folder in folders for file in (ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
-            yield f"{file}:{getattr(node, 'lineno', '')}", node
+            yield file, node
 
 
 def test_no_heavy_library_comes_in_by_its_name_as_text() -> None:
     """`import_module("ray")` would pass the contracts unseen."""
-    for place, node in nodes(*ROOMS):
+    for file, node in nodes(*ROOMS):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
             named = [str(each.value).split(".")[0] for each in node.args if isinstance(each, ast.Constant)]
-            assert not set(named) & HEAVY, place
+            assert not set(named) & HEAVY, f"{file}:{node.lineno}"
 
 
 def test_each_folder_of_modules_is_a_package() -> None:
@@ -93,13 +93,18 @@ def libraries(declared: set[str], *folders: str) -> set[str]:
     """Those of the declared distributions that the code in these folders imports; an import of any other fails."""
     bringing = importlib.metadata.packages_distributions()
     used: set[str] = set()
-    for place, node in nodes(*folders):
-        modules = [each.name for each in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom) and node.level == 0:
+    for file, node in nodes(*folders):
+        if isinstance(node, ast.Import):
+            modules = [each.name for each in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
             modules = [str(node.module)]
-        for name in {module.split(".")[0] for module in modules} - set(sys.stdlib_module_names) - {*ROOMS, "tests"}:
+        else:
+            continue
+        beside = {each.stem for each in file.parent.glob("*.py")}  # what a script finds in its own folder
+        ours = {*sys.stdlib_module_names, *ROOMS, "tests", *beside}
+        for name in {module.split(".")[0] for module in modules} - ours:
             brought = declared & {each.lower() for each in bringing.get(name, [name])}
-            assert brought, f"{place}: {name} is not declared in pyproject.toml"
+            assert brought, f"{file}: {name} is not declared in pyproject.toml"
             used |= brought
     return used
 

@@ -60,6 +60,8 @@ def test_another_distribution_of_that_name_would_be_seen(tmp_path: Path, monkeyp
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: weights-and-sweeps\nVersion: 1.0\n")
     (info / "RECORD").write_text("sweeps/__init__.py,,\n")
+    (tmp_path / "sweeps").mkdir()
+    (tmp_path / "sweeps/__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
     assert others("sweeps") == {"weights-and-sweeps"}
     assert not others("model")
