@@ -40,29 +40,31 @@ def diagnose(records: Records, specification: Specification) -> tuple[Finding, .
 
 @DIAGNOSES.register("divergence", source="Goodfellow, Bengio & Courville 2016, section 11.4.1")
 def divergence(records: Records, specification: Specification) -> Finding | None:
-    """A loss that is NaN or infinite, or at the end above 10 times its start"""
-    start, last = records[0].metrics["train/loss"], records[-1].metrics["train/loss"]
-    where = next((record for record in records if not math.isfinite(record.metrics["train/loss"])), records[-1])
+    """A loss that is NaN or infinite, or a training loss that ends above 10 times its start"""
+    start, last = records[0].metrics["train/loss"], records[-1]
+    lost = next((record for record in records if not all(map(math.isfinite, _losses(record)))), None)
+    where = lost or last
     loss = where.metrics["train/loss"]
-    if math.isfinite(loss) and (not math.isfinite(start) or last <= 10.0 * start):
+    if lost is None and loss <= 10.0 * start:
         return None
     return Finding(
         "divergence",
         where.epoch,
-        f"The training loss went from {start:.3g} to {loss:.3g} by epoch {where.epoch}.",
+        f"The training loss went from {start:.3g} to {loss:.3g} by epoch {where.epoch}"
+        f" (validation {where.metrics['validation/loss']:.3g}).",
         "Lower the learning rate, begin with a warm-up, clip the gradient, or use smaller initial weights.",
     )
 
 
 @DIAGNOSES.register("symmetry", source="Deep Learning from Scratch, section 6.2.1")
 def symmetry(records: Records, specification: Specification) -> Finding | None:
-    """Units of a layer that do the same at the start and still at the end (spread below 0.001)"""
+    """Units of a layer that do the same at the start and still at the end (spread below 0.0001)"""
     pictures = _pictures(records)
     if not pictures:
         return None
     (_, first), (epoch, last) = pictures[0], pictures[-1]
     for before, after in zip(first, last, strict=True):
-        if before.spread < 1e-3 and after.spread < 1e-3:
+        if before.spread < 1e-4 and after.spread < 1e-4:
             return Finding(
                 "symmetry",
                 epoch,
@@ -173,6 +175,10 @@ def plateau(records: Records, specification: Specification) -> Finding | None:
         f"The training loss was {start:.3g} before the first step and is {last:.3g} after epoch {records[-1].epoch}.",
         "Raise the learning rate, train longer, use more units, and look at the initial weights and the gradients.",
     )
+
+
+def _losses(record: EpochRecord) -> tuple[float, float]:
+    return record.metrics["train/loss"], record.metrics["validation/loss"]
 
 
 def _pictures(records: Records) -> list[tuple[int, tuple[LayerActivations, ...]]]:

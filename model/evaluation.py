@@ -82,5 +82,5 @@ def describe(layer: str, function: Activation, h: Array) -> LayerActivations:
         std=float(h.std(dtype=np.float64)),
         dead=float(flat.all(axis=0).mean()),
         saturated=float(flat.mean()) if function.bounded else 0.0,
-        spread=widest / largest if largest else 0.0,
+        spread=1.0 if h.shape[1] == 1 else widest / largest if largest else 0.0,
     )

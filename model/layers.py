@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from model.activations import Activation
 from model.arrays import aligned_zeros
+from model.settings import Settings
 
 Array = NDArray[Any]
 
@@ -103,22 +104,15 @@ class BatchNormalization(Layer):
 
     Inference uses running averages r ← mr + (1 − m)·(value of the batch), which start at mean 0 and variance 1. The
     running variance follows the biased variance, as the book's does (PyTorch's follows the unbiased one, undefined for
-    one sample). `averages` is (2, units): means and variances. x̂ is written over x.
+    one sample). `averages` is (2, units): means and variances; γ starts at 1, β at 0. x̂ is written over x.
     """
 
     def __init__(
-        self,
-        gamma: Array,
-        dgamma: Array,
-        beta: Array,
-        dbeta: Array,
-        averages: Array,
-        *,
-        epsilon: float,
-        momentum: float,
+        self, gamma: Array, dgamma: Array, beta: Array, dbeta: Array, averages: Array, settings: Settings
     ) -> None:
         self.gamma, self.dgamma, self.beta, self.dbeta, self.averages = gamma, dgamma, beta, dbeta, averages
-        self.epsilon, self.momentum = epsilon, momentum
+        self.epsilon, self.momentum = settings.batch_normalization_epsilon, settings.batch_normalization_momentum
+        gamma[...], averages[0], averages[1] = 1.0, 0.0, 1.0
         self._statistics = np.empty_like(averages)  # of the batch
         self._y, self._scratch = Buffers(len(gamma), gamma.dtype), Buffers(len(gamma), gamma.dtype)
 

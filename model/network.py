@@ -24,6 +24,29 @@ from model.settings import Settings
 Array = NDArray[Any]
 
 
+class Parameters:
+    """Two flat vectors, of parameters and of their gradient, handed out in views, one after the other.
+
+    Matrices come from the first `matrix_size` entries, vectors from those behind.
+    """
+
+    def __init__(self, matrix_size: int, vector_size: int, dtype: Any) -> None:
+        self.values, self.gradient = (aligned_zeros(matrix_size + vector_size, dtype) for _ in range(2))
+        self._matrices, self._vectors = 0, matrix_size
+
+    def matrix(self, rows: int, columns: int) -> tuple[Array, Array]:
+        """The next matrix and its gradient, each (rows, columns)."""
+        part = slice(self._matrices, self._matrices + rows * columns)
+        self._matrices = part.stop
+        return self.values[part].reshape(rows, columns), self.gradient[part].reshape(rows, columns)
+
+    def vector(self, size: int) -> tuple[Array, Array]:
+        """The next vector and its gradient, each (size,)."""
+        part = slice(self._vectors, self._vectors + size)
+        self._vectors = part.stop
+        return self.values[part], self.gradient[part]
+
+
 class Network:
     """The network that `settings` describe, between `inputs` features and `outputs` values.
 
@@ -41,53 +64,34 @@ class Network:
         weights_rng: Generator,
         dropout_bits: SFC64,
     ) -> None:
-        dtype = np.dtype(settings.dtype)
-        widths = (inputs, *settings.hidden, outputs)
-        shapes = list(itertools.pairwise(widths))
-        normalized = settings.batch_normalization
+        dtype, hidden, normalized = np.dtype(settings.dtype), settings.hidden, settings.batch_normalization
+        shapes = list(itertools.pairwise((inputs, *hidden, outputs)))
         self.weight_size = sum(fan_in * fan_out for fan_in, fan_out in shapes)
-        others = sum((2 if normalized else 1) * width for width in settings.hidden) + outputs
-        self.parameters, self.gradient = (aligned_zeros(self.weight_size + others, dtype) for _ in range(2))
-        self.averages = np.zeros(2 * sum(settings.hidden) if normalized else 0, dtype)
+        vectors = (2 if normalized else 1) * sum(hidden) + outputs
+        parts = Parameters(self.weight_size, vectors, dtype)
+        self.parameters, self.gradient = parts.values, parts.gradient
+        self.averages = np.zeros(2 * sum(hidden) if normalized else 0, dtype)
         self.layers: list[Layer] = []
-        self.affine: list[Affine] = []
-        self.activations: list[Activate] = []
-        weights, vectors, averages = 0, self.weight_size, 0
 
-        def vector(units: int) -> tuple[Array, Array]:
-            nonlocal vectors
-            vectors += units
-            return self.parameters[vectors - units : vectors], self.gradient[vectors - units : vectors]
-
-        for number, (fan_in, fan_out) in enumerate(shapes):
-            last = number == len(shapes) - 1
-            part = slice(weights, weights + fan_in * fan_out)
-            weights = part.stop
-            w, dw = (flat[part].reshape(fan_in, fan_out) for flat in (self.parameters, self.gradient))
+        def affine(fan_in: int, fan_out: int, *, bias: bool) -> Affine:
+            w, dw = parts.matrix(fan_in, fan_out)
             w[...] = initializer(fan_in, fan_out, weights_rng)
-            b, db = (None, None) if normalized and not last else vector(fan_out)
-            self._add(Affine(w, dw, b, db, first=number == 0))
-            if last:
-                break
-            if normalized:
-                running = self.averages[averages : averages + 2 * fan_out].reshape(2, fan_out)
-                averages += 2 * fan_out
-                running[1] = 1.0  # variance
-                (gamma, dgamma), (beta, dbeta) = vector(fan_out), vector(fan_out)
-                gamma[...] = 1.0
-                epsilon, momentum = settings.batch_normalization_epsilon, settings.batch_normalization_momentum
-                self._add(BatchNormalization(gamma, dgamma, beta, dbeta, running, epsilon=epsilon, momentum=momentum))
-            self._add(Activate(activation, fan_out, dtype))
-            if settings.dropout > 0.0:
-                self._add(Dropout(settings.dropout, dropout_bits, fan_out, dtype))
-        self._backwards = self.layers[::-1]
+            b, db = parts.vector(fan_out) if bias else (None, None)
+            return Affine(w, dw, b, db, first=not self.layers)
 
-    def _add(self, layer: Layer) -> None:
-        self.layers.append(layer)
-        if isinstance(layer, Affine):
-            self.affine.append(layer)
-        elif isinstance(layer, Activate):
-            self.activations.append(layer)
+        for number, (fan_in, units) in enumerate(shapes[:-1]):
+            self.layers.append(affine(fan_in, units, bias=not normalized))
+            if normalized:
+                start = 2 * sum(hidden[:number])
+                running = self.averages[start : start + 2 * units].reshape(2, units)
+                self.layers.append(BatchNormalization(*parts.vector(units), *parts.vector(units), running, settings))
+            self.layers.append(Activate(activation, units, dtype))
+            if settings.dropout > 0.0:
+                self.layers.append(Dropout(settings.dropout, dropout_bits, units, dtype))
+        self.layers.append(affine(*shapes[-1], bias=True))
+        self.affine = [layer for layer in self.layers if isinstance(layer, Affine)]
+        self.activations = [layer for layer in self.layers if isinstance(layer, Activate)]
+        self._backwards = self.layers[::-1]
 
     def forward(self, x: Array, mode: Mode) -> Array:
         """Outputs (rows, outputs) for the inputs x (rows, inputs), in a buffer that the next call may overwrite."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -15,7 +15,8 @@ class LayerActivations:
     `counts` of the bins between `edges`; of unbounded activations `zeros` (exactly 0), `underflow` and `overflow`
     (outside the edges, or NaN) are counted apart from the bins. `dead`: share of units through which no sample passes
     a gradient. `saturated`: share of the values that lie at an end of a bounded activation. `spread`: largest
-    difference between two units for one sample, relative to the largest value; next to 0 all units do the same.
+    difference between two units for one sample, relative to the largest value; next to 0 all units do the same (1 for
+    a single unit).
     """
 
     layer: str
@@ -41,33 +42,31 @@ class EpochRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, dictionaries and numbers for JSON; numbers that are not finite as "nan", "inf", "-inf"."""
-        activations = None
-        if self.activations is not None:
-            activations = [_words(asdict(layer)) for layer in self.activations]
-        return {"epoch": self.epoch, "metrics": _words(self.metrics), "activations": activations}
+        layers = None if self.activations is None else [_to_json(vars(layer)) for layer in self.activations]
+        return {"epoch": self.epoch, "metrics": _to_json(self.metrics), "activations": layers}
 
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> EpochRecord:
         """Exactly the record that `to_dict` wrote."""
-        activations = body.get("activations")
-        layers = None
-        if activations is not None:
-            layers = tuple(LayerActivations(**{k: _number(k, v) for k, v in layer.items()}) for layer in activations)
-        return cls(int(body["epoch"]), {name: _number(name, value) for name, value in body["metrics"].items()}, layers)
+        layers = body.get("activations")
+        if layers is not None:
+            layers = tuple(LayerActivations(layer["layer"], **_from_json(layer)) for layer in layers)
+        return cls(int(body["epoch"]), _from_json(body["metrics"]), layers)
 
 
-def _words(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: str(value)
-        if isinstance(value, float) and not math.isfinite(value)
-        else list(value)
-        if isinstance(value, tuple)
-        else value
-        for name, value in values.items()
-    }
+def _to_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    def plain(value: Any) -> Any:
+        if isinstance(value, float) and not math.isfinite(value):
+            return str(value)
+        return list(value) if isinstance(value, tuple) else value
+
+    return {name: plain(value) for name, value in values.items()}
 
 
-def _number(name: str, value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(value)
-    return float(value) if isinstance(value, str) and name != "layer" else value
+def _from_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    def number(value: Any) -> Any:
+        if isinstance(value, list):
+            return tuple(value)
+        return float(value) if isinstance(value, str) else value
+
+    return {name: number(value) for name, value in values.items() if name != "layer"}

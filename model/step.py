@@ -46,7 +46,7 @@ class Stepper:
         self._decoupled = getattr(optimizer, "decoupled_decay", 0.0)
         self._weights = network.parameters[: network.weight_size]
 
-    def gradient(self, x: Array, targets: Array) -> None:
+    def fill_gradient(self, x: Array, targets: Array) -> None:
         """Fill `network.gradient` with that of the batch's mean loss plus the penalty; x (rows, inputs)."""
         network = self.network
         network.backward(self.loss.gradient(network.forward(x, Mode.TRAIN), targets))
@@ -55,7 +55,7 @@ class Stepper:
 
     def step(self, x: Array, targets: Array) -> None:
         """Change the network's parameters once, for the batch x (rows, inputs) with targets (rows, outputs)."""
-        self.gradient(x, targets)
+        self.fill_gradient(x, targets)
         gradient = self.network.gradient
         if self.settings.gradient_clip:
             length = norm(gradient)

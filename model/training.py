@@ -157,10 +157,13 @@ class Training(Iterator[EpochRecord]):
                 got = "nothing" if found is None else f"{found.dtype} {found.shape}"
                 raise SavedTrainingError(f"saved training: expected {name} of {place.dtype} {place.shape}, got {got}")
             place[...] = found
-        training.epoch, training.diverged, stepper.steps = body["epoch"], body["diverged"], body["steps"]
-        training._first_loss = float(body["first_loss"])
-        set_state(training._batches.bit_generator, body["batches"])
-        set_state(training._dropout, body["dropout"])
+        try:
+            training.epoch, training.diverged = int(body["epoch"]), bool(body["diverged"])
+            stepper.steps, training._first_loss = int(body["steps"]), float(body["first_loss"])
+            set_state(training._batches.bit_generator, body["batches"])
+            set_state(training._dropout, body["dropout"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise SavedTrainingError(f"saved training: {type(error).__name__}: {error}") from error
         return training
 
     def train_epoch(self) -> None:
@@ -178,7 +181,7 @@ class Training(Iterator[EpochRecord]):
         return self.data.x.take(rows, axis=0), self._targets(self.data.y.take(rows))
 
     def _part(self, rows: Array) -> tuple[Array, Array]:
-        """X and y of these rows, without copying if they lie in one piece."""
+        """Inputs x and labels or values y of these rows, without copying if they lie in one piece."""
         first, count = int(rows[0]) if len(rows) else 0, len(rows)
         piece = slice(first, first + count)
         if count and rows[-1] == piece.stop - 1 and (np.diff(rows) == 1).all():

@@ -52,6 +52,12 @@ def test_divergence(last: float) -> None:
     assert f"{last:.3g}" in finding.summary
 
 
+def test_a_validation_loss_that_is_lost_is_divergence() -> None:
+    lost = records([2.3, 2.0])
+    lost[1].metrics["validation/loss"] = math.inf
+    assert "divergence" in names(diagnose(lost, SPECIFICATION))
+
+
 @pytest.mark.parametrize(
     ("changes", "name"),
     [

@@ -58,6 +58,7 @@ def test_dead_saturated_and_spread() -> None:
     same = np.array([[0.3, 0.3, 0.3], [0.7, 0.7, 0.7]])
     assert describe("layer1", activation("tanh"), same).spread == 0.0
     assert describe("layer1", activation("relu"), np.zeros((4, 3))).spread == 0.0
+    assert describe("layer1", activation("tanh"), np.zeros((4, 1))).spread == 1.0
 
 
 def test_what_is_not_finite_is_counted_and_seen() -> None:

@@ -57,7 +57,7 @@ def total_loss(training: Training, rows: Array, mode: Mode = Mode.TRAIN) -> floa
 def fill(training: Training, rows: Array) -> Array:
     """The analytic gradient, leaving the dropout stream where it was."""
     state = state_of(training._dropout)
-    training.stepper.gradient(training.data.x[rows], training._targets(training.data.y[rows]))
+    training.stepper.fill_gradient(training.data.x[rows], training._targets(training.data.y[rows]))
     set_state(training._dropout, state)
     return training.network.gradient.copy()
 

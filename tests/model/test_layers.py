@@ -18,6 +18,7 @@ from model.datasets import Split
 from model.hyperparameters import complete, make
 from model.layers import BatchNormalization, Dropout, Mode
 from model.losses import SoftmaxCrossEntropy, SquaredError
+from model.settings import Settings
 from model.specification import Specification
 from model.streams import raw_stream
 from model.training import Training
@@ -113,7 +114,7 @@ def test_equal_outputs_are_not_right_for_every_class() -> None:
 def normalization(units: int, momentum: float = 0.9) -> BatchNormalization:
     gamma, dgamma, beta, dbeta = np.ones(units), np.zeros(units), np.zeros(units), np.zeros(units)
     averages = np.stack((np.zeros(units), np.ones(units)))
-    return BatchNormalization(gamma, dgamma, beta, dbeta, averages, epsilon=1e-7, momentum=momentum)
+    return BatchNormalization(gamma, dgamma, beta, dbeta, averages, Settings(batch_normalization_momentum=momentum))
 
 
 def test_batch_normalization_gives_mean_0_and_deviation_1_in_training() -> None:
@@ -182,7 +183,7 @@ def test_weight_decay_touches_weights_only(blobs: Split) -> None:
         for strength in (0.0, 0.5):
             decay = {"weight_decay.norm": norm, "weight_decay.strength": strength}
             training = Training(Specification(values | decay), blobs)
-            training.stepper.gradient(blobs.x[:20], training._targets(blobs.y[:20]))
+            training.stepper.fill_gradient(blobs.x[:20], training._targets(blobs.y[:20]))
             found.append(training.network.gradient.copy())
         weights = training.network.weight_size
         np.testing.assert_array_equal(found[0][weights:], found[1][weights:])
@@ -192,9 +193,13 @@ def test_weight_decay_touches_weights_only(blobs: Split) -> None:
             np.testing.assert_allclose(np.abs(found[1] - found[0])[changed], 0.5, rtol=1e-5)
 
 
-def test_clipping_shortens_long_gradients_and_leaves_short_ones(blobs: Split) -> None:
+@pytest.mark.parametrize("decay", [0.0, 0.5])
+def test_clipping_shortens_long_gradients_and_leaves_short_ones(blobs: Split, decay: float) -> None:
+    """What is clipped is the gradient of loss and penalty together."""
+
     def moves(clip: float) -> list[float]:
         values = {"hidden": [8], "optimizer": "sgd", "learning_rate": 1.0, "gradient_clip": clip, "dtype": "float64"}
+        values["weight_decay.strength"] = decay
         training = Training(Specification(values), blobs)
         lengths = []
         for start in range(0, 60, 10):

@@ -22,12 +22,12 @@ from model.initializers import INITIALIZERS
 from model.optimizers import OPTIMIZERS
 from model.registry import Registry
 from model.regularization import PENALTIES
-from model.saving import SavedTrainingError
+from model.saving import SavedTrainingError, pack, unpack
 from model.schedules import SCHEDULES
 from model.specification import Specification
 from model.training import EpochRecord, Training, train
 
-EVERYTHING = {
+EVERYTHING: dict[str, Any] = {
     "hidden": [9, 8],
     "batch_normalization": True,
     "dropout": 0.2,
@@ -135,6 +135,17 @@ def test_saved_after_any_epoch_and_continued_gives_the_same_bits(blobs: Split, o
         assert bits(records + list(restored)) == bits(whole)
 
 
+def test_trainings_beside_each_other_do_not_meet(blobs: Split) -> None:
+    specifications = [Specification(EVERYTHING | {"optimizer": name}, replicate=3) for name in ("adam", "sgd", "adam")]
+    alone = [bits(list(train(specification, blobs))) for specification in specifications]
+    trainings = [Training(specification, blobs) for specification in specifications]
+    together: list[list[EpochRecord]] = [[], [], []]
+    for _ in range(EVERYTHING["epochs"] + 1):
+        for training, records in zip(trainings, together, strict=True):
+            records.append(next(training))
+    assert [bits(records) for records in together] == alone
+
+
 def test_saving_does_not_disturb(blobs: Split) -> None:
     specification = Specification(EVERYTHING)
     training, records = Training(specification, blobs), []
@@ -162,6 +173,15 @@ def test_a_saved_training_is_never_unpickled_and_belongs_to_one_specification_an
     np.savez(file, json=np.array(["planted", None], dtype=object))
     with pytest.raises(SavedTrainingError, match="pickle"):
         Training.restore(file.getvalue(), specification, blobs)
+    arrays, body = unpack(saved)
+    without = [
+        pack(arrays, {key: value for key, value in body.items() if key != name}) for name in body if name != "format"
+    ]
+    odd = [pack(arrays, body | {name: "odd"}) for name in ("epoch", "steps", "batches", "dropout")]
+    short = [pack({key: array[:-1] for key, array in arrays.items()}, body), pack({}, body)]
+    for damaged in without + odd + short:
+        with pytest.raises(SavedTrainingError, match="saved training"):
+            Training.restore(damaged, specification, blobs)
 
 
 def test_dropout_moves_neither_weights_nor_batches(blobs: Split) -> None:
