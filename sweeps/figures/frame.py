@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -79,7 +80,9 @@ class Frame:
             self.sheet.rules([(x, self.top, x, self.bottom) for x, _ in marks], LIGHT["faint"])
         self.sheet.rules([(self.left, self.bottom, self.right, self.bottom)], LIGHT["ghost"])
         self.sheet.rules([(x, self.bottom, x, self.bottom + 3) for x, _ in marks], LIGHT["ghost"])
-        crowded = 6.4 * sum(len(text) for _, text in marks) > self.width
+        crowded = any(
+            right - left < 3.2 * (len(one) + len(other)) + 4 for (left, one), (right, other) in pairwise(marks)
+        )
         for place, (x, text) in enumerate(marks):
             self.sheet.text(x, self.bottom + (22 if crowded and place % 2 else 11), text, across="center", size=SMALL)
         if label:

@@ -106,7 +106,7 @@ def parallel(dimensions: Sequence[Dimension], places: Array, good: Sequence[int]
     """A line a trial through `places` (trials, dimensions; 0 to 1, nan: none); those in `good` stand out."""
     sheet = Sheet(across, 300)
     top, bottom = 52.0, 270.0
-    stops = np.linspace(44, across - 60, len(dimensions))
+    stops = np.linspace(40, across - 56, len(dimensions))
     height = bottom - places * (bottom - top)
     chosen = set(good)
     for row in range(len(places)):
@@ -118,15 +118,15 @@ def parallel(dimensions: Sequence[Dimension], places: Array, good: Sequence[int]
         sheet.line(*_joined(stops, height[row]), colour, width=width, alpha=1.0 if best else 0.75)
     sheet.rules([(x, top, x, bottom) for x in stops.tolist()], LIGHT["muted"])
     for place, (x, dimension) in enumerate(zip(stops.tolist(), dimensions, strict=True)):
-        sheet.text(
-            x, 22 if place % 2 else 36, clean(dimension.name, 22), across="center", colour="ink", size=SMALL, bold=True
-        )
+        beside = {0: (4.0, "left"), len(dimensions) - 1: (across - 4.0, "right")}.get(place, (x, "center"))
+        name = clean(dimension.name, 22)
+        sheet.text(beside[0], 22 if place % 2 else 36, name, across=beside[1], colour="ink", size=SMALL, bold=True)
         for at, text in dimension.ticks:
             y = bottom - at * (bottom - top)
             sheet.rules([(x - 3, y, x, y)], LIGHT["muted"])
             label = clean(text, 10)
-            sheet.boxes([(x + 2, y - 6, 5.6 * len(label) + 3, 12)], LIGHT["paper"], alpha=0.8)
-            sheet.text(x + 4, y, label, size=SMALL - 1)
+            sheet.boxes([(x + 2, y - 6, 6.2 * len(label) + 3, 12)], LIGHT["paper"], alpha=0.8)
+            sheet.text(x + 4, y, label, size=SMALL)
     return Panel(sheet)
 
 

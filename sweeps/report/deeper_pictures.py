@@ -53,17 +53,21 @@ def anytime_picture(evidence: Evidence, factor: Factor) -> Picture | None:
         return None
     up, label = scale_of(evidence), metric_words(evidence.objective)
     effort = ((by_trials, 1.0, "trials of the level"), (by_seconds, 0.0, "seconds trained"))
-    panels = [
-        named_lines(f"best {label}", lines, Axes(Scale(first, _last(lines)), up, words), width=510)
-        for lines, first, words in effort
-    ]
+    panels, narrow = (
+        tuple(
+            named_lines(f"best {label}", lines, Axes(Scale(first, _last(lines)), up, words), width=width)
+            for lines, first, words in effort
+        )
+        for width in (510, NARROW)
+    )
     sentence = _flip_sentence(order, factor, evidence)
     return Picture(
         "anytime",
         "Best value against effort",
         sentence,
         f"Step lines of the best {label} so far for {listed(order)}, against trials and against seconds. {sentence}",
-        tuple(panels),
+        panels,
+        narrow,
     )
 
 
@@ -175,10 +179,16 @@ def parallel_picture(evidence: Evidence, runs: Sequence[Run]) -> Picture | None:
         "All settings at once",
         sentence,
         f"Parallel coordinates of {len(chosen)} trials over {listed(column.name for column in table)}. {sentence}",
-        (parallel(dimensions, values, good, 1030),),
-        (),
+        (parallel(dimensions, values, good, 900),),
+        tuple(parallel(dimensions[a:b], values[:, a:b], good, NARROW) for a, b in _parts(len(dimensions))),
         marks,
     )
+
+
+def _parts(count: int, most: int = 4) -> list[tuple[int, int]]:
+    """Runs of at most `most` dimensions for a narrow screen, each beginning with the one before it ended with."""
+    starts = range(0, max(count - 1, 1), most - 1)
+    return [(start, min(start + most, count)) for start in starts]
 
 
 def _spread(places: Array) -> float:

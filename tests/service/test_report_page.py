@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sweeps.report import write_report
-from tests.sweeps.report_records import HOSTILE, hostile, initializers
+from tests.sweeps.report_records import HOSTILE, hostile, initializers, optimizers, searched
 
 SWEEP = Path(sys.executable).with_name("sweep")
 FLAGS = (
@@ -60,9 +60,9 @@ def test_the_report_of_a_real_sweep_tells_what_mlflow_holds(smoke: Path, tmp_pat
     assert shown is not None
     assert float(shown[1].rstrip(".")) == pytest.approx(best, rel=5e-3)
     assert runs[0].data.tags["kurabe.data_digest"] in html
-    assert {"levels.svg", "loss-optimizer.svg", "activations.svg", "gradients.svg"} <= {
-        each.name for each in (tmp_path / "figures").iterdir()
-    }
+    figures = {each.name for each in (tmp_path / "figures").iterdir()}
+    assert {"activations.svg", "gradients.svg", "slices.svg"} <= figures
+    assert [name for name in figures if name.startswith("loss-")]
 
 
 def test_the_sweep_itself_left_its_report(smoke: Path) -> None:
@@ -145,9 +145,19 @@ def test_nothing_is_fetched_and_nothing_complains(browser: Any, page: Path) -> N
     assert browser.get_log("browser") == []
 
 
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    records = (initializers(), optimizers(), searched())
+    return [write_report([record], tmp_path_factory.mktemp(record.name)) for record in records]
+
+
+@pytest.mark.parametrize("which", [0, 1, 2], ids=["initializers", "optimizers", "searched"])
 @pytest.mark.parametrize("width", [360, 768, 1280])
-def test_the_page_fits_its_screen_and_its_words_can_be_read(browser: Any, page: Path, width: int) -> None:
-    show(browser, page, width=width)
+def test_the_page_fits_its_screen_and_its_words_can_be_read(
+    browser: Any, pages: list[Path], which: int, width: int
+) -> None:
+    show(browser, pages[which], width=width)
+    browser.execute_script("document.querySelectorAll('details').forEach(each => { each.open = true })")
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     sizes = browser.execute_script(
         "return [...document.querySelectorAll('svg text')].filter(t => t.getClientRects().length)"
@@ -161,6 +171,16 @@ def test_the_page_fits_its_screen_and_its_words_can_be_read(browser: Any, page: 
         " return a.width && (a.left < b.left - 2 || a.right > b.right + 2)}).map(text => text.textContent)"
     )
     assert outside == []
+    hidden = browser.execute_script(
+        "const found = []; for (const svg of document.querySelectorAll('figure svg')) {"
+        " const words = [...svg.querySelectorAll('text')].map(t => [t.textContent, t.getBoundingClientRect()]);"
+        " for (let i = 0; i < words.length; i++) for (let j = 0; j < i; j++) {"
+        "  const [one, a] = words[i], [other, b] = words[j];"
+        "  const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);"
+        "  const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);"
+        "  if (across > 3 && down > 0.4 * Math.min(a.height, b.height)) found.push(one + ' / ' + other)}} return found"
+    )
+    assert hidden == []
 
 
 def test_the_answer_and_its_picture_are_on_the_first_screen(browser: Any, page: Path) -> None:

@@ -10,6 +10,8 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
+import numpy as np
+
 from model.datasets import load, split
 from model.diagnosis import diagnose
 from model.specification import Specification
@@ -147,6 +149,22 @@ def optimizers() -> ExecutionRecord:
 
 RATES = {"name": "learning_rate", "low": 1e-4, "high": 1.0, "integer": False, "scale": "log"}
 OPTIMIZER = {"name": "optimizer", "choices": ["sgd", "adam"]}
+
+
+@lru_cache
+def searched() -> ExecutionRecord:
+    """A search over four hyper-parameters in which the learning rate decides."""
+    rng = np.random.default_rng(4)
+    trials = []
+    for place in range(36):
+        rate = float(10 ** rng.uniform(-4, 0))
+        point = {"optimizer": ("sgd", "adam")[place % 2], "learning_rate": rate, "dropout": float(rng.uniform(0, 0.5))}
+        point["batch_size"] = (32, 64, 128)[int(rng.integers(3))]
+        value = 0.1 + abs(np.log10(rate) + 2) / 4 + float(rng.normal(0, 0.01))
+        trials.append({**told(point, value), "reason": {"kind": "random" if place < 10 else "EI"}})
+    space: list[dict[str, Any]] = [OPTIMIZER, RATES, {"name": "dropout", "low": 0.0, "high": 0.5, "scale": "linear"}]
+    space.append({"name": "batch_size", "choices": [32, 64, 128]})
+    return execution("digits-1", trials, space, search={"strategy": "gaussian_process"})
 
 
 def hostile() -> ExecutionRecord:

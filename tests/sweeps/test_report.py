@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import numpy as np
 import pytest
 
 from sweeps.report import write_report
@@ -35,6 +34,7 @@ from tests.sweeps.report_records import (
     hostile,
     initializers,
     optimizers,
+    searched,
     told,
     trial,
 )
@@ -282,21 +282,6 @@ def test_ids_inside_the_page_are_found(textbook: tuple[Path, Seen]) -> None:
         attributes["id"] for _, attributes in textbook[1].tags if attributes.get("id", "m").startswith("figure-")
     ]
     assert len(anchors) == len(set(anchors))
-
-
-def searched() -> ExecutionRecord:
-    """A search over four hyper-parameters in which the learning rate decides."""
-    rng = np.random.default_rng(4)
-    trials = []
-    for place in range(36):
-        rate = float(10 ** rng.uniform(-4, 0))
-        point = {"optimizer": ("sgd", "adam")[place % 2], "learning_rate": rate, "dropout": float(rng.uniform(0, 0.5))}
-        point["batch_size"] = (32, 64, 128)[int(rng.integers(3))]
-        value = 0.1 + abs(np.log10(rate) + 2) / 4 + float(rng.normal(0, 0.01))
-        trials.append({**told(point, value), "reason": {"kind": "random" if place < 10 else "EI"}})
-    space: list[dict[str, Any]] = [OPTIMIZER, RATES, {"name": "dropout", "low": 0.0, "high": 0.5, "scale": "linear"}]
-    space.append({"name": "batch_size", "choices": [32, 64, 128]})
-    return execution("digits-1", trials, space, search={"strategy": "gaussian_process"})
 
 
 @pytest.mark.parametrize("record", [initializers, optimizers, searched, hostile], ids=lambda each: each.__name__)
