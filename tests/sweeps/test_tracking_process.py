@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -14,7 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from cluster.tracking_server import exclusive, free_port, running_server, server_command, server_environment
+from cluster.tracking_server import (
+    TrackingError,
+    exclusive,
+    free_port,
+    running_server,
+    server_command,
+    server_environment,
+    tracking_uri,
+)
+from sweeps.tracking import project
 from sweeps.tracking.following import LOCK
 from tests.sweeps.tracking_journals import Sweep, empty_store, recorded
 
@@ -86,8 +96,10 @@ def test_it_follows_a_running_sweep_and_ends_with_it(storage: Path) -> None:
         until(lambda: statuses(storage) == {"t1": "FINISHED"}, "the first trial")
         sweep.start(sweep.propose()[0])
         sweep.record("t2", [0, 1, 2])
+        start = time.monotonic()
         until(lambda: statuses(storage).get("t2") == "RUNNING", "a long trial while it runs")
         until(lambda: len(stored(storage)) == len(list(recorded(sweep.journal))), "its curves")
+        assert time.monotonic() - start < 10.0  # 2.5 s, and what a busy machine adds
         sweep.record("t2", [3, 4])
         sweep.end("t2")
         sweep.close()
@@ -95,18 +107,6 @@ def test_it_follows_a_running_sweep_and_ends_with_it(storage: Path) -> None:
         assert "MLflow holds 2 of 2 ended trials" in said(process)
     assert statuses(storage) == {"t1": "FINISHED", "t2": "FINISHED"}
     assert stored(storage) == sorted(recorded(sweep.journal))
-
-
-def test_a_long_trials_curves_are_seldom_more_than_three_seconds_behind(storage: Path) -> None:
-    sweep = Sweep.begin(storage)
-    with tracker(sweep):
-        sweep.train(sweep.propose()[0])
-        until(lambda: bool(statuses(storage)), "the tracker's start")
-        sweep.start(sweep.propose()[0])
-        sweep.record("t2", [0, 1])
-        start = time.monotonic()
-        until(lambda: "t2" in statuses(storage), "the run")
-        assert time.monotonic() - start < 5.0  # 2.5 s and what a busy machine adds
 
 
 def test_killed_again_and_again_it_still_writes_each_trial_once(storage: Path) -> None:
@@ -144,16 +144,26 @@ def test_when_its_parent_is_killed_it_writes_what_there_is_and_ends(storage: Pat
         pass  # and it holds the lock no longer
 
 
-def test_a_tracker_waits_for_the_one_before_it(storage: Path) -> None:
+def test_there_is_one_writer_at_a_time(storage: Path) -> None:
     sweep = Sweep.begin(storage)
     sweep.train(sweep.propose()[0])
     sweep.close()
-    with exclusive(sweep.path.with_name(LOCK)), tracker(sweep) as process:
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(2.0)
-        assert statuses(storage) == {}
-    with tracker(sweep) as process:
-        assert process.wait(WAIT) == 0
+    lock = sweep.path.with_name(LOCK)
+    with exclusive(lock), pytest.raises(TrackingError, match="another process is writing"):
+        project(sweep.path, tracking_uri(storage), storage, patience=0.2)
+    assert statuses(storage) == {}
+    held = threading.Event()
+
+    def hold() -> None:
+        with exclusive(lock):
+            held.set()
+            time.sleep(1.0)  # the length of another writer's work
+
+    other = threading.Thread(target=hold)
+    other.start()
+    held.wait(WAIT)
+    assert project(sweep.path, tracking_uri(storage), storage, patience=WAIT).complete
+    other.join()
 
 
 def test_without_mlflow_it_says_so_and_gives_a_code_of_its_own(storage: Path) -> None:
@@ -280,7 +290,5 @@ def free(port: int) -> bool:
 
 
 def test_the_ui_wants_a_store(tmp_path: Path) -> None:
-    from cluster.tracking_server import TrackingError
-
     with pytest.raises(TrackingError, match="no MLflow store"), running_server(tmp_path):
         pass
