@@ -12,7 +12,6 @@ Sums over the batch are products with a row of ones: BLAS computes them several 
 from __future__ import annotations
 
 import enum
-import functools
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from numpy.random import SFC64
 from numpy.typing import NDArray
 
 from model.activations import Activation
-from model.arrays import aligned_zeros
+from model.arrays import aligned_zeros, row_of_ones
 from model.settings import Settings
 
 Array = NDArray[Any]
@@ -59,14 +58,6 @@ class Buffers:
             return self._kept[rows]
         except KeyError:
             return self._kept.setdefault(rows, aligned_zeros((rows, self._width), self._dtype))
-
-
-@functools.lru_cache(maxsize=64)
-def row_of_ones(rows: int, dtype: Any) -> Array:
-    """Ones (rows,): a product with it is a sum over the batch."""
-    ones = np.ones(rows, dtype)
-    ones.flags.writeable = False  # shared by all layers
-    return ones
 
 
 class Affine(Layer):

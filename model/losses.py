@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.arrays import row_of_ones
+
 Array = NDArray[Any]
 
 
@@ -26,7 +28,7 @@ class SoftmaxCrossEntropy:
         p = z.T.copy()
         p -= np.maximum.reduce(p, axis=0)
         np.exp(p, out=p)
-        p /= np.dot(np.ones(len(p), p.dtype), p)
+        p /= np.dot(row_of_ones(len(p), p.dtype), p)
         p -= targets.T
         p *= 1.0 / len(z)
         return p.T
@@ -36,7 +38,7 @@ class SoftmaxCrossEntropy:
         shifted = z.T.copy()
         shifted -= np.maximum.reduce(shifted, axis=0)
         own = shifted[y, np.arange(len(y))]
-        losses = np.log(np.dot(np.ones(len(shifted), z.dtype), np.exp(shifted))) - own
+        losses = np.log(np.dot(row_of_ones(len(shifted), z.dtype), np.exp(shifted))) - own
         return float(losses.sum(dtype=np.float64)), int(np.count_nonzero(z.argmax(axis=1) == y))
 
 
