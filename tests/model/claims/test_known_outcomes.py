@@ -192,6 +192,7 @@ def fashion() -> Split:
         pytest.skip(f"Fashion-MNIST is not here, so its accuracies are not tested: {error}")
 
 
+@pytest.mark.timeout(300)  # twelve seconds of work, on a machine that others may be using
 @pytest.mark.parametrize(
     ("activation", "hidden", "epochs", "row"), [("relu", [100], 8, 0.871), ("tanh", [10], 10, 0.840)]
 )
