@@ -1,6 +1,6 @@
 """What tracking costs: milliseconds of one core a trial, and the same trials through Ray's MLflowLoggerCallback.
 
-    python -m tests.benchmarks.tracking_cost [--trials 100] [--epochs 30] [--rounds 3] [--no-ray] [--scale 5000]
+    python tests/benchmarks/tracking_cost.py [--trials 100] [--epochs 30] [--rounds 3] [--no-ray] [--scale 5000]
 
 A trial has `--epochs` epochs × 16 metrics and pictures of 5 layers at epochs 0, the middle and the last. Journals are
 written first; then a fresh process projects each into a fresh sqlite store, and the processor time of that process is
@@ -16,6 +16,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # whatever way this file is started
 
 from tests.sweeps.tracking_journals import Sweep
 
