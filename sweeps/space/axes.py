@@ -21,6 +21,7 @@ from typing import TypeAlias
 from sweeps.space.point import Value
 
 DIGITS = 6  # of a value drawn from a continuous range: nobody can read or retype seventeen
+EDGE = 0.05  # a value within this share of its range from an end lies on the edge
 
 Condition: TypeAlias = tuple[
     str, tuple[Value, ...]
@@ -110,6 +111,13 @@ class Range:
         if low == high:
             return 0.5
         return math.log(value / low) / math.log(high / low) if self.log else (value - low) / (high - low)
+
+    def ends(self, value: Value) -> tuple[bool, bool]:
+        """Whether the value lies on the low and on the high end of the range (within EDGE of its width), or beyond."""
+        if self.low == self.high or isinstance(value, bool | str | tuple):
+            return False, False
+        low, high = self.value(EDGE), self.value(1 - EDGE)
+        return value <= low, value >= high  # type: ignore[operator]  # a range's values are numbers
 
     def size(self, points: int) -> int:
         """The number of values in a grid: all steps, else `points` (the axis's own, if it has any), fewer where whole

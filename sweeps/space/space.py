@@ -19,8 +19,6 @@ from functools import cached_property
 from sweeps.space.axes import Axis, Choice, Condition, Range, same
 from sweeps.space.point import Point, Value, thawed
 
-EDGE = 0.05  # a value within this share of its range from an end lies on the edge
-
 
 class SpaceError(ValueError):
     """Axes that make no space: a name twice, or conditions that run in a circle."""
@@ -112,12 +110,14 @@ class Space:
 
     def edges(self, point: Mapping[str, Value]) -> tuple[str, ...]:
         """The ends of ranges that the point lies on, as "learning_rate high": there the best value may lie outside."""
-        found = []
-        for axis, unit in zip(self.axes, self.units(point) or (None,) * len(self.axes), strict=True):
-            if isinstance(axis, Range) and unit is not None and axis.low < axis.high:
-                first, last = axis.unit(axis.value(0.0)), axis.unit(axis.value(1.0))
-                found += [f"{axis.name} low"] * (first is not None and unit <= max(EDGE, first))
-                found += [f"{axis.name} high"] * (last is not None and unit >= min(1 - EDGE, last))
+        found: list[str] = []
+        for axis in self.axes:
+            if isinstance(axis, Range) and axis.name in (values := self.values(point) or {}):
+                found += [
+                    f"{axis.name} {end}"
+                    for end, at in zip(("low", "high"), axis.ends(values[axis.name]), strict=True)
+                    if at
+                ]
         return tuple(found)
 
     def canonical(self) -> list[dict[str, object]]:

@@ -4,9 +4,9 @@
 
 A stage begins when all points of the stages before are told, so that it is a function of their results alone, whatever
 their order. Its region: choices stand as in the best point; on each line (range, or rising numbers) it spans the best
-`keep` points that share those choices, and at least `SHRINK` of the width of the stage before, around the best. Lines
-on which the best lie closest together matter most and get more values first, as long as the grid stays within the
-stage's budget. (Goodfellow et al. 2016, section 11.4.3.)
+`keep` points that share those choices, and at least SHRINK of the width of the stage before, around the best. Lines on
+which the best lie closest together matter most and get more values first, as long as the grid stays within the stage's
+budget. (Goodfellow et al. 2016, section 11.4.3.)
 
 When the best value lies on the edge of its range the optimum may lie outside: the reason of every later proposal names
 such edges, and `widen = true` lets the region go half a range further, within the hyper-parameter's own bounds.
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sweeps.space import Axis, Choice, Grid, Point, Range, Space, Value, ordered
 from sweeps.strategies.base import STRATEGIES, Done, Option, Proposal, Wait
@@ -28,7 +28,50 @@ KEEP = Option("keep", "integer", 3, low=1, high=1000, doc="how many of the best 
 POINTS = Option("points", "integer", 5, low=3, high=1000, doc="the most values a line gets in a grid")
 WIDEN = Option("widen", "flag", False, doc="go beyond a range on whose edge the best value lies")
 SHRINK = 0.4
-EDGE = 0.05  # a value within this share of the range from its end lies on the edge
+
+
+@dataclass(frozen=True)
+class Line:
+    """An axis of numbers: as declared, and as far as it may be searched. Places are in [0, 1] of the latter."""
+
+    declared: Axis
+    reach: Axis
+
+    @classmethod
+    def of(cls, axis: Axis, widen: bool) -> Line:
+        """The line of an axis, half its width longer to both sides where it may widen and has room to."""
+        if not widen or not isinstance(axis, Range) or axis.limits is None or axis.step is not None:
+            return cls(axis, axis)
+        if axis.log:
+            low, high = axis.low / (axis.high / axis.low) ** 0.5, axis.high * (axis.high / axis.low) ** 0.5
+        else:
+            low, high = axis.low - (axis.high - axis.low) / 2, axis.high + (axis.high - axis.low) / 2
+        low, high = max(low, axis.limits[0]), min(high, axis.limits[1])
+        if axis.integer:
+            low, high = math.ceil(low), math.floor(high)
+        return cls(axis, replace(axis, low=low, high=high))
+
+    def region(self, best: Value, places: list[float], least: float) -> tuple[float, float]:
+        """From the lowest to the highest place, at least `least` of the declared width around the best; within what is
+        declared unless the best lies on its edge."""
+        bottom, top = self._declared_part()
+        at_low, at_high = self.declared.ends(best) if isinstance(self.declared, Range) else (False, False)
+        half, centre = least * (top - bottom) / 2, self.reach.unit(best) or 0.0
+        low, high = min(centre - half, *places), max(centre + half, *places)
+        return max(low, 0.0 if at_low else bottom), min(high, 1.0 if at_high else top)
+
+    def values(self, region: tuple[float, float], size: int) -> tuple[Value, ...]:
+        """That many values evenly over a region, fewer where whole numbers or steps coincide."""
+        low, high = region
+        places = (low + (high - low) * number / (size - 1) for number in range(size))
+        return tuple(dict.fromkeys(self.reach.value(place) for place in places))
+
+    def _declared_part(self) -> tuple[float, float]:
+        if self.reach is self.declared or not isinstance(self.declared, Range):
+            return 0.0, 1.0
+        ends = (self.declared.low, self.declared.high)
+        low, high = (self.reach.unit(int(end) if self.declared.integer else end) for end in ends)
+        return low or 0.0, 1.0 if high is None else high
 
 
 @STRATEGIES.register(
@@ -40,128 +83,84 @@ class RandomThenGrid(Random):
     """Random points, then grids around the best; what is left of `trials` when a grid adds nothing new is random."""
 
     def propose(self, number: int) -> Proposal | Wait | Done:
-        stages, trials = self.whole(STAGES), self.trials or 2 * (number + 1)
+        trials = self.trials or 2 * (number + 1)
         if number < max(1, round(float(self.option(FIRST)) * trials)):
             return super().propose(number)
-        stage = max(1, *(self._stage(proposal) for proposal in self.proposals))
+        stage = max(1, *(_stage(proposal) for proposal in self.proposals))
         while True:
-            earlier = {proposal.point for proposal in self.proposals if self._stage(proposal) < stage}
+            earlier = {proposal.point for proposal in self.proposals if _stage(proposal) < stage}
             if any(point in earlier for point in self.pending):
                 return Wait()
             ranked = self._ranked(earlier)
             if not ranked:
                 return super().propose(number)
-            budget = max(1, (trials - len(earlier)) // max(1, stages - stage + 1))
-            grid, edges = self._grid(ranked, stage, budget)
-            fresh = next((point for place in range(grid.count) if (point := grid.point(place)) not in self.seen), None)
-            if fresh is not None:
+            budget = (trials - len(earlier)) // max(1, self.whole(STAGES) - stage + 1)
+            grid = self._grid(ranked, stage, max(3, budget))
+            new = next((point for place in range(grid.count) if (point := grid.point(place)) not in self.seen), None)
+            if new is not None:
+                edges = [f"{name} {end}" for name, end in self._edges(ranked[0])]
                 return Proposal(
-                    fresh, {"kind": "grid", "stage": stage, "of": grid.count, **({"edges": edges} if edges else {})}
+                    new, {"kind": "grid", "stage": stage, "of": grid.count, **({"edges": edges} if edges else {})}
                 )
-            if not any(self._stage(proposal) == stage for proposal in self.proposals):
+            if not any(_stage(proposal) == stage for proposal in self.proposals):
                 return super().propose(number)
             stage += 1
 
-    def _ranked(self, earlier: set[Point]) -> list[tuple[dict[str, Value], dict[str, float]]]:
-        """Axis values and places on the lines of the points that succeeded (of earlier stages or warm starts), best
-        first."""
-        proposed = {proposal.point for proposal in self.proposals}
-        found = [
-            (score, place, point)
-            for place, (point, score) in enumerate(self.scored())
-            if point in earlier or point not in proposed
-        ]
+    def _lines(self) -> dict[str, Line]:
+        return {axis.name: Line.of(axis, bool(self.option(WIDEN))) for axis in self.space.axes if ordered(axis)}
+
+    def _ranked(self, earlier: set[Point]) -> list[dict[str, Value]]:
+        """Values of the points that succeeded and lie in reach, of earlier stages or warm starts, best first."""
+        proposed, lines = {proposal.point for proposal in self.proposals}, self._lines()
+        scored = [(score, point) for point, score in self.scored() if point in earlier or point not in proposed]
         ranked = []
-        for score, _, point in sorted(found, key=lambda row: row[:2]):
+        for score, point in sorted(scored, key=lambda row: (row[0], row[1].canonical)):
             values = self.space.values(point) if math.isfinite(score) else None
-            if values is not None and (units := self._units(values)) is not None:
-                ranked.append((values, units))
+            if values and all(
+                lines[name].reach.unit(value) is not None for name, value in values.items() if name in lines
+            ):
+                ranked.append(values)
         return ranked
 
-    def _units(self, values: Mapping[str, Value]) -> dict[str, float] | None:
-        """Places on the lines that are active, in [0, 1] of the range that may be searched; None if any lies
-        outside."""
-        units = {
-            axis.name: self._wide(axis).unit(values[axis.name])
-            for axis in self.space.axes
-            if axis.name in values and ordered(axis)
-        }
-        return None if None in units.values() else {name: unit for name, unit in units.items() if unit is not None}
-
-    def _grid(
-        self, ranked: list[tuple[dict[str, Value], dict[str, float]]], stage: int, budget: int
-    ) -> tuple[Grid, list[str]]:
-        """The grid of a stage over the region of the best points, and the edges on which the best lies."""
-        best, centre = ranked[0]
-        alike = [
-            units
-            for values, units in ranked
-            if all(values.get(name) == best[name] for name in best if name not in centre)
-        ]
-        alike = [units for units in alike if units.keys() == centre.keys()][: self.whole(KEEP)]
-        edges, regions = list[str](), dict[str, tuple[float, float]]()
-        for axis in self.space.axes:
-            if axis.name in centre:
-                bottom, top, unit = *self._bounds(axis), centre[axis.name]
-                margin = EDGE * (top - bottom)
-                low_edge, high_edge = unit <= bottom + margin, unit >= top - margin
-                if isinstance(axis, Range) and axis.low < axis.high:
-                    edges += [f"{axis.name} {end}" for end, at in (("low", low_edge), ("high", high_edge)) if at]
-                half = SHRINK**stage * (top - bottom) / 2
-                low = min(unit - half, *(units[axis.name] for units in alike))
-                high = max(unit + half, *(units[axis.name] for units in alike))
-                regions[axis.name] = (max(low, 0.0 if low_edge else bottom), min(high, 1.0 if high_edge else top))
+    def _grid(self, ranked: list[dict[str, Value]], stage: int, budget: int) -> Grid:
+        """The grid of a stage over the region of the best points."""
+        lines, best = self._lines(), ranked[0]
+        alike = [values for values in ranked if values.keys() == best.keys()]
+        alike = [values for values in alike if all(values[name] == best[name] for name in best if name not in lines)]
+        regions = {}
+        for name in lines.keys() & best.keys():
+            places = [lines[name].reach.unit(values[name]) or 0.0 for values in alike[: self.whole(KEEP)]]
+            regions[name] = lines[name].region(best[name], places, SHRINK**stage)
         sizes = self._sizes(regions, budget)
-        axes = tuple(Choice(axis.name, self._listed(axis, best, regions, sizes), axis.when) for axis in self.space.axes)
-        return Grid(Space(axes, self.space.constants), None), edges
+
+        def listed(axis: Axis) -> tuple[Value, ...]:
+            if sizes.get(axis.name, 1) > 1:
+                return lines[axis.name].values(regions[axis.name], sizes[axis.name])
+            return (best.get(axis.name, axis.value(0.5)),)
+
+        axes = tuple(Choice(axis.name, listed(axis), axis.when) for axis in self.space.axes)
+        return Grid(Space(axes, self.space.constants), None)
 
     def _sizes(self, regions: Mapping[str, tuple[float, float]], budget: int) -> dict[str, int]:
         """Values a line: 1, then 3, 5, … for the narrowest region first, while their product is within the budget."""
         sizes = dict.fromkeys(regions, 1)
-        narrow = sorted(regions, key=lambda name: regions[name][1] - regions[name][0])
+        narrow = sorted(regions, key=lambda name: (regions[name][1] - regions[name][0], name))
         for size in range(3, self.whole(POINTS) + 1, 2):
             for name in narrow:
-                if math.prod({**sizes, name: size}.values()) <= max(budget, 3):
+                if math.prod({**sizes, name: size}.values()) <= budget:
                     sizes[name] = size
         return sizes
 
-    def _listed(
-        self,
-        axis: Axis,
-        best: Mapping[str, Value],
-        regions: Mapping[str, tuple[float, float]],
-        sizes: Mapping[str, int],
-    ) -> tuple[Value, ...]:
-        if axis.name not in regions or sizes[axis.name] == 1:
-            return (best[axis.name] if axis.name in best else axis.value(0.5),)
-        (low, high), size = regions[axis.name], sizes[axis.name]
-        return tuple(
-            dict.fromkeys(self._wide(axis).value(low + (high - low) * place / (size - 1)) for place in range(size))
-        )
+    def _edges(self, best: Mapping[str, Value]) -> list[tuple[str, str]]:
+        ranges = [axis for axis in self.space.axes if isinstance(axis, Range) and axis.name in best]
+        return [
+            (axis.name, end)
+            for axis in ranges
+            for end, at in zip(("low", "high"), axis.ends(best[axis.name]), strict=True)
+            if at
+        ]
 
-    def _wide(self, axis: Axis) -> Axis:
-        """The axis as far as it may be searched: half its width further to both sides, if it may widen."""
-        if not isinstance(axis, Range) or axis.limits is None or axis.step is not None or not self.option(WIDEN):
-            return axis
-        by = (axis.high / axis.low) ** 0.5 if axis.log else (axis.high - axis.low) / 2
-        low, high = (axis.low / by, axis.high * by) if axis.log else (axis.low - by, axis.high + by)
-        low, high = max(low, axis.limits[0]), min(high, axis.limits[1])
-        return (
-            replace(axis, low=math.ceil(low), high=math.floor(high))
-            if axis.integer
-            else replace(axis, low=low, high=high)
-        )
 
-    def _bounds(self, axis: Axis) -> tuple[float, float]:
-        """The ends of the declared range as places in the range that may be searched."""
-        wide = self._wide(axis)
-        if wide is axis or not isinstance(axis, Range):
-            return 0.0, 1.0
-        ends = (wide.unit(int(end) if axis.integer else end) for end in (axis.low, axis.high))
-        low, high = (0.0 if end is None else end for end in ends)
-        return low, high
-
-    @staticmethod
-    def _stage(proposal: Proposal) -> int:
-        stage = proposal.reason.get("stage", 0)
-        return stage if isinstance(stage, int) else 0
+def _stage(proposal: Proposal) -> int:
+    stage = proposal.reason.get("stage", 0)
+    return stage if isinstance(stage, int) else 0
