@@ -22,6 +22,7 @@ def pytest_configure() -> None:
     threadpoolctl.threadpool_limits(limits=1)  # for those that plugins have loaded already
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was not tested, and why, where the reader ends up: just above the closing line."""
     reasons: Counter[str] = Counter()
