@@ -107,8 +107,9 @@ def _prepare(
 
 
 def load_data(definition: Definition) -> tuple[Dataset, Split]:
-    """The data of a definition; raises DataError before anything is created."""
+    """The data of a definition; raises DataError or DefinitionError before anything is created."""
     from model.datasets import load, split
+    from sweeps.definition import require_batches_within
 
     data = definition.data
     dataset = load(data.name, path=data.path, target=data.target)
@@ -120,6 +121,7 @@ def load_data(definition: Definition) -> tuple[Dataset, Split]:
         scaling=data.scaling,
         limit=data.limit,
     )
+    require_batches_within(definition, len(parts.train))
     return dataset, parts
 
 

@@ -121,6 +121,19 @@ def test_a_corrupt_data_file_is_named_and_nothing_is_made(here: Path, capsys: py
     assert not (here / "kurabe-data").exists()
 
 
+@pytest.mark.parametrize(("section", "value"), [("training", "1080"), ("space", "[32, 2000]")])
+def test_a_batch_larger_than_the_data_is_refused_at_its_line(
+    here: Path, capsys: pytest.CaptureFixture[str], section: str, value: str
+) -> None:
+    other = "[space]\nlearning_rate = [0.1, 0.2]\n" if section == "training" else ""
+    text = f'[data]\nname = "digits"\n[search]\nstrategy = "grid"\n{other}[{section}]\nbatch_size = {value}\n'
+    (here / "big.toml").write_text(text, encoding="utf-8")
+    assert main(["run", "big.toml"]) == REFUSED
+    told = capsys.readouterr().err
+    assert told.startswith(f"big.toml:{text.count(chr(10))}: {section}.batch_size: expected at most 1079")
+    assert not (here / "kurabe-data").exists()
+
+
 def test_list_names_shipped_definitions_and_stored_executions(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _stored(here)
     assert main(["list"]) == OK
