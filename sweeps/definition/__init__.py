@@ -1,6 +1,6 @@
 """Definition files: what to compare, read from TOML, checked to the last key."""
 
-from sweeps.definition.batches import require_batches_within
+from sweeps.definition.batches import require_batches_within, require_objective_of
 from sweeps.definition.loading import load_definition, parse_definition
 from sweeps.definition.parts import DataSection, Definition, differences
 from sweeps.definition.reading import shipped
@@ -17,5 +17,6 @@ __all__ = [
     "load_definition",
     "parse_definition",
     "require_batches_within",
+    "require_objective_of",
     "shipped",
 ]

@@ -1,4 +1,4 @@
-"""What can only be refused once the data are there: batches larger than the part that trains."""
+"""What can only be refused once the data are there: batches larger than the part that trains, accuracy of numbers."""
 
 from __future__ import annotations
 
@@ -22,3 +22,14 @@ def require_batches_within(definition: Definition, samples: int) -> None:
         line = positions.positions(definition.text).get((section, NAME))
         message = f"expected at most {samples}, the samples that train, got {largest:g}"
         raise DefinitionError([Mistake(definition.origin, line, f"{section}.{NAME}", message)])
+
+
+def require_objective_of(definition: Definition, task: str) -> None:
+    """Refuse to judge a regression by its accuracy, which it does not have. Raises DefinitionError."""
+    objective = definition.search.objective
+    if task == "regression" and objective.endswith("accuracy"):
+        line = positions.positions(definition.text).get(("search", "objective"))
+        message = (
+            f"{definition.data.name} is a regression, which has no accuracy; expected validation/loss or train/loss"
+        )
+        raise DefinitionError([Mistake(definition.origin, line, "search.objective", message)])

@@ -135,9 +135,8 @@ class _Reader:
                 )
             elif key not in SECTIONS and key not in TOP and entry.source is not None:
                 owner = self.known.get(key)
-                hint = (
-                    f"; it belongs into [{owner.section}] or [space]" if owner else did_you_mean(key, (*SECTIONS, *TOP))
-                )
+                hint = f"; it belongs into [{owner.section}] or [space]" if owner else ""
+                hint = hint or did_you_mean(key, (*SECTIONS, *TOP)) or did_you_mean(key, self.known)
                 what = "section" if isinstance(entry.value, dict) else "key"
                 self.mistakes.append(entry.mistake(f"unknown {what}, allowed: {listed((*TOP, *SECTIONS))}{hint}"))
 

@@ -156,6 +156,9 @@ class History(ABC):
             limits = (self.trials, None)
         return min((limit for limit in limits if limit is not None), default=None)
 
+    def warm_up(self) -> None:
+        """Do beforehand what would make the first asks slow, such as imports. Changes nothing else; optional."""
+
     @abstractmethod
     def propose(self, number: int) -> Proposal | Wait | Done:
         """The answer to the ask with this number (from 0). Must not change the state."""

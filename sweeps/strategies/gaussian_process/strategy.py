@@ -10,6 +10,7 @@ history up to the last refit, candidates of (seed, number of asks): replaying a 
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -78,6 +79,9 @@ class GaussianProcess(Random):
                 if proposal is not None:
                     return proposal
         return super().propose(number)
+
+    def warm_up(self) -> None:
+        importlib.import_module("sweeps.strategies.gaussian_process.surrogate")
 
     @property
     def initial(self) -> int:
