@@ -156,7 +156,7 @@ class History(ABC):
             limits = (self.trials, None)
         return min((limit for limit in limits if limit is not None), default=None)
 
-    def warm_up(self) -> None:
+    def warm_up(self) -> None:  # noqa: B027  # most strategies have nothing to do beforehand
         """Do beforehand what would make the first asks slow, such as imports. Changes nothing else; optional."""
 
     @abstractmethod

@@ -16,7 +16,7 @@ CASES = [
     ('"digits"', "7", "name = 7", "data.name: expected one of digits", "got 7"),
     ("[data]", "[dta]", "[dta]",
      "dta: unknown section, allowed: name, description, plugins, data", "did you mean `data`?"),
-    ("[data]", "optimzer = 1\n[data]", "optimzer", "optimzer: unknown key, allowed: name", "did you mean `optimizer`?"),
+    ("[data]", "optimzer = 1\n[data]", "optimzer", "optimzer: unknown key, ", "did you mean `optimizer`?"),
     ("[data]", "optimizer = 1\n[data]", "optimizer =", "optimizer: unknown key", "it belongs into [training] or [space]"),
     ("hidden =", "hiden =", "hiden", "model.hiden: unknown hyper-parameter, allowed: ", "did you mean `hidden`?"),
     ("hidden = [50, 50]", "hidden = [50, 0]", "hidden",
