@@ -17,7 +17,7 @@ CASES = [
     ("[data]", "[dta]", "[dta]",
      "dta: unknown section, allowed: name, description, plugins, data", "did you mean `data`?"),
     ("[data]", "optimzer = 1\n[data]", "optimzer", "optimzer: unknown key, ", "did you mean `optimizer`?"),
-    ("[data]", "optimizer = 1\n[data]", "optimizer =", "optimizer: unknown key", "it belongs into [training] or [space]"),
+    ("[data]", "optimizer = 1\n[data]", "optimizer =", "optimizer: unknown", "it belongs into [training] or [space]"),
     ("hidden =", "hiden =", "hiden", "model.hiden: unknown hyper-parameter, allowed: ", "did you mean `hidden`?"),
     ("hidden = [50, 50]", "hidden = [50, 0]", "hidden",
      "model.hidden: expected a list of integers from 1 to 65536, got [50, 0]"),
