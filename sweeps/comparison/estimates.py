@@ -34,10 +34,12 @@ def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
     n = int(finite.size)
     if n == 0:
         return Estimate(0, None, None, None, None, None, None)
-    mean, smallest, largest = float(finite.mean()), float(finite.min()), float(finite.max())
+    smallest, largest = float(finite.min()), float(finite.max())
+    with np.errstate(over="ignore"):  # values near the largest float have an infinite spread
+        mean = float(finite.mean())
+        std = float(finite.std(ddof=1)) if n > 1 else 0.0
     if n == 1:
         return Estimate(1, mean, None, None, None, smallest, largest)
-    std = float(finite.std(ddof=1))
     reach = float(stdtrit(n - 1, 0.5 + confidence / 2)) * std / math.sqrt(n)
     return Estimate(n, mean, std, mean - reach, mean + reach, smallest, largest)
 

@@ -42,10 +42,11 @@ def difference(
     n = len(deltas)
     if n == 0:
         return Difference(first, second, 0, None, None, None, None, None)
-    mean = float(deltas.mean())
+    with np.errstate(over="ignore"):  # values near the largest float have an infinite spread
+        mean = float(deltas.mean())
+        std = float(deltas.std(ddof=1)) if n > 1 else 0.0
     if n == 1:
         return Difference(first, second, 1, mean, None, None, None, None)
-    std = float(deltas.std(ddof=1))
     error = std / math.sqrt(n)
     reach = float(stdtrit(n - 1, 0.5 + confidence / 2)) * error
     if error > 0:

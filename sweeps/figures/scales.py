@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 LOG_SPAN = 8.0  # largest / smallest value beyond which a logarithmic axis tells more than a linear one
+HUGE = 1e150  # beyond this (and below its inverse) values are drawn on the edge: margins must not overflow
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -87,6 +88,8 @@ def fit(values: Iterable[float], *, log: bool | None = None, margin: float = 0.0
     finite = np.asarray([value for value in values if math.isfinite(value)], dtype=np.float64)
     if finite.size == 0:
         return Scale(0.0, 1.0)
+    finite = np.clip(finite, -HUGE, HUGE)
+    finite[(finite > 0) & (finite < 1 / HUGE)] = 1 / HUGE
     low, high = float(finite.min()), float(finite.max())
     if log is None:
         log = low > 0 and high / low > LOG_SPAN

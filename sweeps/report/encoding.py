@@ -66,8 +66,9 @@ def _hashable(value: object) -> object:
 
 def _number(axis: Axis, values: Sequence[object]) -> Column:
     numbers = np.asarray([float(value) if isinstance(value, int | float) else math.nan for value in values])
-    ends = [axis.low, axis.high] if not axis.choices else [float(np.nanmin(numbers)), float(np.nanmax(numbers))]
-    log = axis.log if not axis.choices else None
+    declared = not axis.choices and axis.high > axis.low
+    ends = [axis.low, axis.high] if declared else [float(np.nanmin(numbers)), float(np.nanmax(numbers))]
+    log = (axis.log and axis.low > 0) if declared else None
     scale = fit(ends, log=log, margin=0.02)
     low, high = scale.ends
     places = (scale.place(numbers) - low) / (high - low)

@@ -192,3 +192,12 @@ def point_result(name: PointName, runs: Sequence[Run], levels: Mapping[str, str]
     values = {run.replicate: run.value for run in runs if run.counts}
     lost = sum(run.lost for run in runs)
     return PointResult(name, values, lost, levels or {}) if values or lost else None
+
+
+def as_number(value: Any) -> float:
+    """A number, also as the words "nan", "inf", "-inf"; nan for what is none."""
+    if isinstance(value, bool) or value is None:
+        return math.nan
+    if isinstance(value, int | float):
+        return float(value)
+    return float(value) if value in ("nan", "inf", "-inf", "Infinity", "-Infinity", "NaN") else math.nan

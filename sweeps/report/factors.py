@@ -102,10 +102,13 @@ def _factor(evidence: Evidence, name: str) -> Factor | None:
     order = evidence.orders.get(name) or tuple(
         value_text(choice) for axis in evidence.axes if axis.name == name for choice in axis.choices
     )
-    levels = sorted(present, key=lambda level: _place(level, order))
+    amounts = _amounts(evidence, level_of, (name, *parts))
+    levels = sorted(present, key=lambda level: _place(level, order, amounts))
     colours = palette.assign(levels, order)
     if len(levels) > MOST_LEVELS:
-        levels = sorted(_best(evidence, level_of, levels)[:MOST_LEVELS], key=lambda level: _place(level, order))
+        levels = sorted(
+            _best(evidence, level_of, levels)[:MOST_LEVELS], key=lambda level: _place(level, order, amounts)
+        )
     return Factor(name, tuple(levels), level_of, colours, _explains(evidence, level_of))
 
 
@@ -128,11 +131,21 @@ def _label(run: Run, name: str, parts: Sequence[str]) -> str:
     return " ".join(value_text(run.point[each]) for each in (name, *parts) if each in run.point)
 
 
-def _place(level: str, order: Sequence[str]) -> tuple[int, list[float], str]:
-    first, _, rest = level.partition(" ")
-    word = level if level in order else first
-    numbers = [float(each) for each in rest.split() if each.replace(".", "", 1).isdigit()]
-    return (order.index(word) if word in order else len(order), numbers, level)
+def _amounts(evidence: Evidence, level_of: dict[str, str], names: Sequence[str]) -> dict[str, list[float]]:
+    """The numbers in each level, by which levels of one name are ordered."""
+    found: dict[str, list[float]] = {}
+    for run in evidence.runs:
+        if run.id in level_of and level_of[run.id] not in found:
+            values = [run.point.get(name) for name in names]
+            found[level_of[run.id]] = [
+                float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)
+            ]
+    return found
+
+
+def _place(level: str, order: Sequence[str], amounts: dict[str, list[float]]) -> tuple[int, list[float], str]:
+    word = level if level in order else level.partition(" ")[0]
+    return (order.index(word) if word in order else len(order), amounts.get(level, []), level)
 
 
 def _best(evidence: Evidence, level_of: dict[str, str], levels: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweeps.comparison.points import Array
-from sweeps.report.evidence import Asked, Axis, Evidence, Finding, Run
+from sweeps.report.evidence import Asked, Axis, Evidence, Finding, Run, as_number
 
 if TYPE_CHECKING:
     from sweeps.tracking import ExecutionRecord
@@ -67,7 +67,7 @@ def read_execution_document(document: Mapping[str, Any], run: str) -> Asked:
         description=str(definition.get("description") or ""),
         text=str(document.get("text") or ""),
         definition=definition,
-        axes=tuple(_axis(row) for row in definition.get("space") or () if isinstance(row, Mapping)),
+        axes=tuple(_axis(row) for row in definition.get("space") or () if isinstance(row, Mapping) and "name" in row),
         fixed=dict(definition.get("fixed") or {}),
         search=search,
         data=dict(document.get("data") or {}),
@@ -75,14 +75,14 @@ def read_execution_document(document: Mapping[str, Any], run: str) -> Asked:
         counts=dict(document.get("counts") or {}),
         skipped=list(document.get("skipped") or ()),
         closed=str(document.get("closed") or ""),
-        seconds=_number(document.get("seconds")),
+        seconds=as_number(document.get("seconds")),
         run=run,
     )
 
 
 def read_trial_document(document: Mapping[str, Any], run: str, parameters: Mapping[str, Any] | None = None) -> Run:
     """One run, from the document of a trial's run."""
-    records = [record for record in document.get("records") or () if isinstance(record, Mapping)]
+    records = [record for record in document.get("records") or () if _is_record(record)]
     epochs = np.asarray([float(record["epoch"]) for record in records], dtype=np.float64)
     specification = document.get("specification") or {}
     return Run(
@@ -91,26 +91,43 @@ def read_trial_document(document: Mapping[str, Any], run: str, parameters: Mappi
         key=str(document.get("key", "")),
         order=int(document.get("order") or 0),
         replicate=int(document.get("replicate") or 0),
-        point=dict(document.get("point") or {}),
+        point={str(name): value for name, value in (document.get("point") or {}).items() if value is not None},
         parameters=dict(specification.get("hyperparameters") or parameters or {}),
         reason=dict(document.get("reason") or {}),
         status=str(document.get("status") or "running"),
-        value=_number(document.get("value")),
+        value=as_number(document.get("value")),
         epochs=epochs,
         metrics=_columns(records),
-        activations={int(record["epoch"]): layers for record in records if (layers := record.get("activations"))},
+        activations={int(record["epoch"]): layers for record in records if (layers := _layers(record))},
         findings=tuple(_findings(document.get("findings") or ())),
         error=str(document.get("error") or ""),
         attempts=int(document.get("attempts") or 1),
         node=str(document.get("node") or ""),
-        seconds=_number(document.get("seconds")),
+        seconds=as_number(document.get("seconds")),
     )
 
 
 def _axis(row: Mapping[str, Any]) -> Axis:
-    if "choices" in row:
+    if row.get("choices"):
         return Axis(str(row["name"]), tuple(tuple(each) if isinstance(each, list) else each for each in row["choices"]))
-    return Axis(str(row["name"]), (), _number(row.get("low")), _number(row.get("high")), row.get("scale") == "log")
+    return Axis(str(row["name"]), (), as_number(row.get("low")), as_number(row.get("high")), row.get("scale") == "log")
+
+
+def _is_record(record: Any) -> bool:
+    return isinstance(record, Mapping) and isinstance(record.get("epoch"), int | float)
+
+
+def _layers(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The layers' activations of a record, if all of them are whole."""
+    layers = record.get("activations") or []
+    whole = all(
+        isinstance(layer, Mapping)
+        and layer.get("counts")
+        and len(layer.get("edges") or ()) > 1
+        and not any(math.isnan(as_number(layer.get(name))) for name in ("zeros", "underflow", "overflow"))
+        for layer in layers
+    )
+    return list(layers) if whole else []
 
 
 def _columns(records: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
@@ -123,7 +140,7 @@ def _columns(records: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
 def _column(values: list[Any]) -> Array:
     if all(type(value) is float for value in values):  # the usual case, and ten times quicker than value by value
         return np.asarray(values, dtype=np.float64)
-    return np.asarray([_number(value) for value in values], dtype=np.float64)
+    return np.asarray([as_number(value) for value in values], dtype=np.float64)
 
 
 def _findings(found: Iterable[Any]) -> Iterable[Finding]:
@@ -134,12 +151,3 @@ def _findings(found: Iterable[Any]) -> Iterable[Finding]:
                 str(each.get("name", "")), int(epoch) if isinstance(epoch, int | float) else 0,
                 str(each.get("summary") or ""), str(each.get("advice") or ""),
             )  # fmt: skip
-
-
-def _number(value: Any) -> float:
-    """A number, also as the words "nan", "inf", "-inf"; nan for what is none."""
-    if isinstance(value, bool) or value is None:
-        return math.nan
-    if isinstance(value, int | float):
-        return float(value)
-    return float(value) if value in ("nan", "inf", "-inf", "Infinity", "-Infinity", "NaN") else math.nan

@@ -13,7 +13,7 @@ from sweeps.figures.curves import LayerLines, layer_lines, thin
 from sweeps.figures.histograms import LayerHistogram, LevelHistograms, activation_histograms
 from sweeps.figures.picture import Mark, Picture
 from sweeps.figures.scales import number
-from sweeps.report.evidence import Evidence, Run
+from sweeps.report.evidence import Evidence, Run, as_number
 from sweeps.report.factors import Factor
 from sweeps.report.select import typical
 from sweeps.report.words import listed, metric_words, point_text, value_text
@@ -99,7 +99,7 @@ def _cells(layers: Sequence[Mapping[str, Any]]) -> tuple[LayerHistogram, ...]:
                 float(layer["zeros"]),
                 float(layer["underflow"]),
                 float(layer["overflow"]),
-                float(layer["std"]),
+                as_number(layer.get("std")),
             )
         )
     return tuple(cells)
@@ -274,6 +274,8 @@ def _fan_sentence(shown: Mapping[tuple[str, str], Run]) -> str:
         even = min(fine, key=lambda place: fine[place])
         where = f"It arrives most evenly under {_places([even])}" if len(ratios) > 1 else "It arrives"
         words.append(f"{where}: the first layer's is {number(ratios[even], 2)} times the last's")
+    if not words:
+        return "The gradient reaches every layer, in trainings that came to nothing."
     text = ". ".join(words)
     return (text if words[0].startswith("Before") else text.replace("It", "The gradient", 1)) + "."
 

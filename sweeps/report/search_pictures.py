@@ -213,4 +213,4 @@ def _slice(evidence: Evidence, factor: Factor | None, axis: Axis, up: Scale) -> 
 
 
 def _mean(values: Array) -> float:
-    return float(values.mean()) if np.isfinite(values).all() else math.nan
+    return float(values.mean()) if values.size and np.isfinite(values).all() else math.nan

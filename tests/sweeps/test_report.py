@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import random
 import re
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from sweeps.report.level_tables import levels_table
 from sweeps.report.markdown import escape
 from sweeps.report.page import make_page
 from sweeps.report.tables import best_points, guarded, trials_csv
-from sweeps.tracking import ExecutionRecord
+from sweeps.tracking import ExecutionRecord, TrialRecord
 from tests.sweeps.report_records import (
     HOSTILE,
     OPTIMIZER,
@@ -531,3 +532,30 @@ def test_two_executions_of_one_name_do_not_become_replicates() -> None:
         assert isinstance(each.document, dict)
         each.document["order"] = 1
     assert [len(point.values) for point in gather([record]).tested()] == [1, 1]
+
+
+def damaged(document: Any, rng: random.Random) -> Any:
+    """The document with parts missing, emptied, or replaced by numbers at the ends of what numbers can be."""
+    if isinstance(document, dict):
+        kept = {name: damaged(value, rng) for name, value in document.items() if rng.random() > 0.02}
+        return {name: None if rng.random() < 0.01 else value for name, value in kept.items()}
+    if isinstance(document, list):
+        return [damaged(value, rng) for value in document if rng.random() > 0.02] if len(document) < 40 else document
+    if isinstance(document, float) and rng.random() < 0.03:
+        return rng.choice(["nan", "inf", "-inf", 0.0, -1.0, 1e308, 1e-308])
+    return document
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_damaged_documents_make_a_page_all_the_same(seed: int, tmp_path: Path) -> None:
+    rng = random.Random(seed)
+    record = rng.choice([initializers, optimizers, searched])()
+    statuses = ["diverged", "failed", "running", "stopped", "interrupted", "out_of_memory"]
+    trials = []
+    for each in record.trials:
+        body = damaged(dict(each.document), rng)
+        if rng.random() < 0.2:
+            body["status"] = rng.choice(statuses)
+        trials.append(TrialRecord(each.run_id, body, {}))
+    whole = ExecutionRecord(record.name, record.run_id, "1", damaged(dict(record.document), rng), tuple(trials))
+    assert write_report([whole], tmp_path).read_text(encoding="utf-8").endswith("</html>")
