@@ -14,6 +14,7 @@ searched only there, without a word.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -27,6 +28,7 @@ from sweeps.strategies.base import Option
 
 KEYS = ("low", "high", "scale", "step", "points", "choices", "when", "depth", "width")
 SCALES = ("linear", "log")
+MOST_STEPS = 1_000_000_000
 DEEPEST = 64  # layers that a depth may ask for
 
 
@@ -116,30 +118,14 @@ class SpaceReader:
         ):
             self._wrong(entry, f"expected a whole number from 1 to 10000, got {shown(points)}", *inside, "points")
         log = scale == "log"
-        if step is not None and not _is_number(step):
-            self._wrong(entry, f"expected a number, got {shown(step)}", *inside, "step")
+        if low is not None and high is not None:
+            if low >= high:
+                self._wrong(entry, f"low must be below high, got low {shown(low)} and high {shown(high)}", *inside)
+            elif log and low <= 0:
+                self._wrong(entry, f'a log scale needs a low above 0, got {shown(low)}; or scale = "linear"', *inside)
+            elif step is not None and (message := _step_fault(low, high, log, whole, step)):
+                self._wrong(entry, f"{message}, got {shown(step)}", *inside, "step")
         if low is None or high is None or len(self.mistakes) > before:
-            return None
-        if low >= high:
-            self._wrong(entry, f"low must be below high, got low {shown(low)} and high {shown(high)}", *inside)
-        elif log and low <= 0:
-            self._wrong(entry, f'a log scale needs a low above 0, got {shown(low)}; or scale = "linear"', *inside)
-        elif step is not None and isinstance(step, int | float):
-            if whole and not isinstance(step, int):
-                self._wrong(
-                    entry,
-                    f"expected a whole number, for the range is one of whole numbers, got {shown(step)}",
-                    *inside,
-                    "step",
-                )
-            elif step <= (1 if log else 0) or step > (high / low if log else high - low):
-                allowed = (
-                    f"above 1 and at most {high / low:g} (on a log scale a step multiplies)"
-                    if log
-                    else f"above 0 and at most {high - low:g}"
-                )
-                self._wrong(entry, f"expected a number {allowed}, got {shown(step)}", *inside, "step")
-        if len(self.mistakes) > before:
             return None
         kept_step = step if isinstance(step, int | float) else None
         return Range(
@@ -295,6 +281,19 @@ def _part(parameter: HyperParameter, part: str) -> HyperParameter:
     if part == "depth":
         return replace(parameter, name=name, kind="integer", low=1, high=DEEPEST, scale="linear")
     return replace(parameter, name=name, kind="integer")
+
+
+def _step_fault(low: float, high: float, log: bool, whole: bool, step: object) -> str | None:
+    """What a range's step must be, if it is not: added on a linear scale, multiplied on a log scale."""
+    if not isinstance(step, int | float) or not _is_number(step):
+        return "expected a number"
+    if whole and not isinstance(step, int):
+        return "expected a whole number, for the range is one of whole numbers"
+    if step <= (1 if log else 0) or step > (high / low if log else high - low):
+        most = f"above 1 and at most {high / low:g} (on a log scale a step multiplies)"
+        return f"expected a number {most if log else f'above 0 and at most {high - low:g}'}"
+    steps = (math.log(high) - math.log(low)) / math.log(step) if log else (high - low) / step
+    return f"expected a step that makes at most {MOST_STEPS:,} values" if steps > MOST_STEPS else None
 
 
 def _is_number(value: object) -> bool:

@@ -79,7 +79,9 @@ class Range:
         """How many values there are; None for a continuous range."""
         if self.step is not None:
             length = (
-                math.log(self.high / self.low) / math.log(self.step) if self.log else (self.high - self.low) / self.step
+                (math.log(self.high) - math.log(self.low)) / math.log(self.step)
+                if self.log
+                else (self.high - self.low) / self.step
             )
             return math.floor(length + 1e-9) + 1
         return int(self.high) - int(self.low) + 1 if self.integer else None
@@ -91,11 +93,9 @@ class Range:
             return self._stepped(min(int(unit * count), count - 1))
         if self.integer:
             low, high = self.low - 0.5, self.high + 0.5
-            number = low * (high / low) ** unit if self.log else low + unit * (high - low)
+            number = _along(low, high, self.log, unit)
             return int(min(max(math.floor(number + 0.5), self.low), self.high))
-        return self._rounded(
-            self.low * (self.high / self.low) ** unit if self.log else self.low + unit * (self.high - self.low)
-        )
+        return self._rounded(_along(self.low, self.high, self.log, unit))
 
     def unit(self, value: Value) -> float | None:
         """Where the value lies in [0, 1]; None for what is not a number within the range. A value between two steps
@@ -103,14 +103,20 @@ class Range:
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
             return None
         if self.step is not None and (count := self.count) is not None:
-            length = math.log(value / self.low) / math.log(self.step) if self.log else (value - self.low) / self.step
+            length = (
+                (math.log(value) - math.log(self.low)) / math.log(self.step)
+                if self.log
+                else (value - self.low) / self.step
+            )
             return (min(round(length), count - 1) + 0.5) / count
         if self.integer and not isinstance(value, int):
             return None
         low, high = (self.low - 0.5, self.high + 0.5) if self.integer else (self.low, self.high)
         if low == high:
             return 0.5
-        return math.log(value / low) / math.log(high / low) if self.log else (value - low) / (high - low)
+        if self.log:
+            return (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))
+        return (value - low) / (high - low)
 
     def ends(self, value: Value) -> tuple[bool, bool]:
         """Whether the value lies on the low and on the high end of the range (within EDGE of its width), or beyond."""
@@ -139,7 +145,7 @@ class Range:
 
     def between(self, share: float) -> Value:
         """The value at `share` of the way from low (0) to high (1) on the scale."""
-        number = self.low * (self.high / self.low) ** share if self.log else self.low + share * (self.high - self.low)
+        number = _along(self.low, self.high, self.log, share)
         return int(min(max(round(number), self.low), self.high)) if self.integer else self._rounded(number)
 
     def _stepped(self, index: int) -> Value:
@@ -167,6 +173,13 @@ def ordered(axis: Axis) -> bool:
     numbers = [value for value in axis.values if isinstance(value, int | float) and not isinstance(value, bool)]
     rising = sorted(set(numbers))
     return len(numbers) == len(axis.values) >= 3 and numbers in (rising, rising[::-1])
+
+
+def _along(low: float, high: float, log: bool, share: float) -> float:
+    """The number at `share` of the way from low to high; on a log scale, of the way between their logarithms."""
+    if not log:
+        return low + share * (high - low)
+    return math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
 
 
 @lru_cache(maxsize=256)

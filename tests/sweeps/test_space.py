@@ -50,6 +50,13 @@ def test_the_ends_of_a_whole_range_are_as_likely_as_the_rest() -> None:
     assert all(type(value) is int for value in values)
 
 
+def test_ranges_over_all_orders_of_magnitude() -> None:
+    axis = Range("x", 5e-324, 1e300, log=True)
+    assert [axis.value(0.0), axis.value(1.0)] == [5e-324, pytest.approx(1e300)]
+    assert 1e-15 < float(str(axis.value(0.5))) < 1e-9
+    assert axis.unit(1.0) == pytest.approx(0.5186, abs=0.001)
+
+
 @pytest.mark.parametrize(
     "axis",
     [
