@@ -99,7 +99,7 @@ def _column(level: LevelHistograms, rows: tuple[int, ...], columns: int, apart: 
                     kind.append((x, base - tall, float(BAR), tall))
             sheet.text(left + CELL, base - ROW + 11, f"σ {number(cell.std, 2)}", across="right", size=SMALL - 1)
         sheet.areas([bar for bar in bars if len(bar)], colour, alpha=1.0 if place else 0.55)
-        sheet.boxes(zeros, LIGHT["muted"])
+        sheet.boxes(zeros, LIGHT["ink"])
         sheet.boxes(outside, LIGHT["alarm"])
         first, last = _bins(left, apart)
         lines = [TOP + (index + 1) * ROW - 4.0 for index in range(len(rows))]

@@ -241,8 +241,8 @@ def test_what_histograms_hide_is_drawn_apart() -> None:
     (apart_panel,) = activation_histograms([LevelHistograms("he", 1, "", (("epoch 0", (outside,)),))])
     assert palette.LIGHT["alarm"] not in fills(plain_panel)
     assert palette.LIGHT["alarm"] in fills(apart_panel)
-    assert apart_panel.source.count(f"fill: {palette.LIGHT['muted']}") > plain_panel.source.count(
-        f"fill: {palette.LIGHT['muted']}"
+    assert apart_panel.source.count(f"fill: {palette.LIGHT['ink']}") > plain_panel.source.count(
+        f"fill: {palette.LIGHT['ink']}"
     )
 
 
