@@ -72,13 +72,13 @@ def follow(journal: str | Path, storage: str | Path, *, patience: float = _PATIE
             _turn(path, _late(orphaned, patience)),
             _projector(path, tracking_uri(place), place) as projector,
         ):
-            return _Follower(projector, orphaned, patience).run()
+            return Follower(projector, orphaned, patience).run()
     except (TrackingError, JournalError, OSError) as error:
         _say(str(error))
         return BEHIND
 
 
-class _Follower:
+class Follower:
     """The loop of `follow`."""
 
     def __init__(self, projector: Projector, orphaned: Callable[[], bool], patience: float) -> None:
@@ -96,9 +96,10 @@ class _Follower:
         while True:
             orphaned = self._orphaned()  # asked before the journal is read, so that its last word is read
             try:
-                if self._round(orphaned):
-                    break
+                concluded = self._round(orphaned)
                 failures, self._problem = 0, ""
+                if concluded:
+                    break
             except TrackingError as error:
                 failures += 1
                 self._report(error)

@@ -60,6 +60,7 @@ class Store:
         Raises:
             Refused: the experiment was deleted.
         """
+        load_client()
         with translated(self.uri), self._alone():
             client = self._connect()
             found = client.get_experiment_by_name(experiment)
@@ -178,6 +179,7 @@ class Store:
         """
         if self._file is not None and not self._file.is_file():
             raise Refused(f"{self._file}: no MLflow store here yet; `sweep run` and `sweep sync` make one")
+        load_client()
         with translated(self.uri), self._alone():
             self._connect()
 
@@ -199,7 +201,6 @@ class Store:
 
     def _connect(self) -> MlflowClient:
         if self._client is None:
-            set_defaults()
             from mlflow.tracking import MlflowClient
 
             if self._file is not None:
@@ -272,6 +273,12 @@ def translated(uri: str) -> Iterator[None]:
         raise kinds.get(code, Away)(f"MLflow at {hide_secrets(uri)}: {hide_secrets(first[0])[:500]}") from error
 
 
+def load_client() -> None:
+    """Import MLflow's client, outside `translated`: no store is to blame for a broken installation."""
+    set_defaults()
+    import mlflow.tracking  # noqa: F401  # for its effect
+
+
 def set_defaults(*, retries: int = 0) -> None:
     """MLflow's documented variables as this project wants them, before MLflow is imported; what is set already stands.
 
@@ -283,7 +290,7 @@ def set_defaults(*, retries: int = 0) -> None:
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # to print it, the run is fetched once more
-        "MLFLOW_LOGGING_LEVEL": "WARNING",
+        "MLFLOW_LOGGING_LEVEL": "CRITICAL",  # what it logs as errors it also raises
         "GIT_PYTHON_REFRESH": "quiet",  # MLflow's git library warns where there is no git
     }
     for name, value in wanted.items():

@@ -15,6 +15,7 @@ from mlflow.tracking import MlflowClient
 
 from cluster.tracking_server import artifact_root, tracking_uri
 from sweeps.tracking import Counts, project
+from sweeps.tracking.following import Follower
 from sweeps.tracking.names import Away
 from sweeps.tracking.projection import Projector
 from sweeps.tracking.store import Store
@@ -364,6 +365,17 @@ def test_broken_off_at_any_call_there_is_one_run_a_trial_and_each_step_once(
         assert len(client(sweep).list_artifacts(found["t1"].info.run_id, "images")) == 6
         assert json.loads(artifact(sweep, found["t1"], "records.json", tmp_path))["status"] == "finished"
         assert runs(sweep, "execution")[sweep.execution].info.status == "KILLED"
+
+
+def test_a_tracker_that_succeeds_at_last_says_so(storage: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep = Sweep.begin(storage)
+    sweep.train(sweep.propose()[0])
+    sweep.close()
+    kind, _ = failing(2, after=False)
+    projector = Projector(sweep.journal, kind(tracking_uri(storage), artifact_root(storage)))
+    assert Follower(projector, lambda: False, patience=60.0).run() == 0
+    assert "fails; trying again" in capsys.readouterr().out
+    assert runs(sweep)["t1"].info.status == "FINISHED"
 
 
 def interrupted(storage: Path, number: int) -> Sweep:
