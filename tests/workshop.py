@@ -97,7 +97,7 @@ class Workshop:
     def workers(self, process: subprocess.Popen[str]) -> list[int]:
         """The processes of a running command in which trials are trained."""
         below = psutil.Process(process.pid).children(recursive=True)
-        return [each.pid for each in below if _title(each).endswith(".train")]
+        return [each.pid for each in below if _title(each).startswith("ray::_Inner")]
 
     def kill(self, process: subprocess.Popen[str]) -> None:
         """SIGKILL the command itself, and nothing else of it."""

@@ -142,17 +142,6 @@ def test_a_serial_gaussian_process_search_resumes_onto_the_very_same_points(work
     assert len(points) == 14
 
 
-def test_a_finished_sweep_is_left_alone_until_its_budget_is_extended(workshop: Workshop) -> None:
-    path = workshop.define("done", trials=3, epochs=2)
-    workshop.run("run", str(path), *WITHOUT)
-    assert "finished (trials)" in workshop.run("resume", "done", *WITHOUT)
-    assert len(workshop.events("done-1", "ended")) == 3
-    workshop.run("resume", "done", "--extend", "2", *WITHOUT)
-    assert len(workshop.events("done-1", "ended")) == 5
-    workshop.run("run", str(path), *WITHOUT)
-    assert len(workshop.events("done-2", "ended")) == 3
-
-
 def test_a_second_sweep_of_the_same_name_is_refused_while_the_first_runs(workshop: Workshop) -> None:
     path = workshop.define("busy", trials=2, epochs=100_000)
     process = workshop.start("run", str(path), *WITHOUT)

@@ -59,10 +59,11 @@ def test_a_sweep_by_each_strategy_from_a_folder_with_stray_modules(workshop: Wor
         path.parent.mkdir(exist_ok=True)
         path.write_text(STRAY, encoding="utf-8")
     workshop.define("mine", strategy=strategy, trials=12, epochs=3)
-    output = workshop.run("run", "mine.toml", "--workers", "2")
+    reported = strategy == "random"  # the report itself has tests of its own
+    output = workshop.run("run", "mine.toml", "--workers", "2", *(() if reported else ("--no-report",)))
     storage = workshop.folder / "kurabe-data"
     assert "compare: sweep ui mine-1" in output
-    assert (storage / "mine-1" / "report" / "report.html").stat().st_size > 10_000
+    assert (storage / "mine-1" / "report" / "report.html").is_file() == reported
     values = _objective(workshop, "mine-1")
     runs = _runs(storage, "mine")
     assert len(values) == len(runs) == (10 if strategy == "grid" else 12)
@@ -115,7 +116,7 @@ def test_trials_that_raise_or_diverge_are_results_and_the_sweep_goes_on(workshop
     assert statuses == told
 
 
-def test_a_sweep_without_mlflow_is_filled_in_later(workshop: Workshop) -> None:
+def test_a_finished_sweep_is_written_to_mlflow_later_left_alone_and_extended(workshop: Workshop) -> None:
     path = workshop.define("later", trials=3, epochs=2)
     workshop.run("run", str(path), "--workers", "2", "--no-tracking", "--seed", "5")
     assert not (workshop.folder / "kurabe-data" / "mlflow.sqlite").exists()
@@ -123,3 +124,10 @@ def test_a_sweep_without_mlflow_is_filled_in_later(workshop: Workshop) -> None:
     assert "3 of 3" in output
     assert len(_runs(workshop.folder / "kurabe-data", "later")) == 3
     assert "report.html" in workshop.run("report", "later")
+    assert "finished (trials)" in workshop.run("resume", "later")
+    before = _objective(workshop, "later-1")
+    workshop.run("resume", "later", "--extend", "2", "--workers", "2", "--no-report")
+    after = _objective(workshop, "later-1")
+    assert len(after) == 5
+    assert before.items() <= after.items()
+    assert len(_runs(workshop.folder / "kurabe-data", "later")) == 5
