@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from sweeps.pictures import draw_activations
 from sweeps.tracking import names
 from sweeps.tracking.history import History, Record, Trial
+from sweeps.tracking.pictures import draw_activations
 
 _NAMED_FIRST = ("optimizer", "learning_rate", "initializer", "activation")  # in a run's name, where they are searched
 _LONGEST_NAME = 60

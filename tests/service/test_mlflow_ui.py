@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cluster.tracking_server import TrackingError, comparison_link, free_port, running_server, tracking_uri
-from sweeps.pictures import SIZE
 from sweeps.tracking import project
+from sweeps.tracking.pictures import SIZE
 from tests.sweeps.tracking_journals import NAMES, Sweep, empty_store
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sweeps import pictures
-from sweeps.pictures import SIZE, draw, draw_activations
+from sweeps.tracking import pictures
+from sweeps.tracking.pictures import SIZE, draw, draw_activations
 
 BAR, ZERO, BEYOND = pictures._BAR, pictures._ZERO, pictures._BEYOND
 
