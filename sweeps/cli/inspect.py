@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import json
 import os
@@ -113,7 +114,8 @@ def doctor(options: argparse.Namespace) -> int:
     print(
         "         (library, kernel and threads decide the last bits of a training; a sweep gives each trial 1 thread)"
     )
-    problems = list(_problems(Path(options.storage).absolute()))
+    storage = Path(options.storage).absolute()
+    problems = [*_problems(storage), *_killed(storage)]
     if options.cluster:
         try:
             with connect(options.cluster) as connection:
@@ -144,6 +146,17 @@ def _problems(storage: Path) -> Iterator[str]:
     kind = _file_system(existing)
     if kind in ("nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p"):
         yield f"{existing} is on a network file system ({kind}), where SQLite's locks fail: choose a local --storage"
+
+
+def _killed(storage: Path) -> Iterator[str]:
+    """Executions whose process died; what MLflow still calls running of them is ended."""
+    from sweeps.tracking import TrackingError, project, tracking_uri
+
+    for folder in executions(storage):
+        if folder.journal.exists() and _state(folder, _read(folder)) == "killed":
+            yield f"{folder.execution} was killed: sweep resume {folder.execution}"
+            with contextlib.suppress(TrackingError):  # an MLflow that is away now is no fault of the sweep's
+                project(folder.journal, tracking_uri(storage), storage, stopped=True)
 
 
 def _file_system(folder: Path) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sweeps.definition import Definition
     from sweeps.strategies import Strategy
 
-TRACKER_SECONDS = 60.0  # how long the end of a sweep waits for an MLflow that does not answer
+QUIET_SECONDS = 3.0  # of waiting for MLflow at the end before a word is said about it
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def train(options: argparse.Namespace, prepared: Prepared, journal: Journal, beg
     behind = False
     if tracker is not None:
         with clock.part("MLflow"):
-            behind = not tracker.finish()
+            behind = not tracker.finish(console)
     status = read_status(journal)
     journal.close()
     report: Path | None = None
@@ -136,11 +136,15 @@ class Tracker:
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True)
         return cls(process)
 
-    def finish(self, seconds: float = TRACKER_SECONDS) -> bool:
-        """Wait until MLflow holds what the journal holds; `False` when it does not within `seconds`."""
+    def finish(self, console: Console) -> bool:
+        """Wait until MLflow holds what the journal holds; `False` when the tracker gave up, or the user does."""
         try:
-            return self._process.wait(seconds) == 0
-        except subprocess.TimeoutExpired:
+            try:
+                return self._process.wait(QUIET_SECONDS) == 0
+            except subprocess.TimeoutExpired:
+                console.print("waiting for MLflow to take the rest (Ctrl-C leaves it for `sweep sync`) ...")
+                return self._process.wait() == 0  # it ends by itself: with its work, or with its patience
+        except KeyboardInterrupt:
             self._process.terminate()
             self._process.wait()
             return False

@@ -43,15 +43,20 @@ def _stored(folder: Path, *, closed: str | None = "trials", point: dict[str, Any
     execution = folder / "kurabe-data" / "demo-1"
     execution.mkdir(parents=True)
     journal = Journal.create(execution / "journal.sqlite")
-    search = {"strategy": "random"}
     opened = {
         "execution": "demo-1",
-        "definition": {"search": search},
+        "definition": {"name": "demo", "search": {"strategy": "random"}},
+        "text": 'name = "demo"',
         "objective": "validation/loss",
         "direction": "minimize",
+        "planned": 1,
+        "slots": 2,
+        "data": {"name": "digits", "digest": "d"},
+        "environment": {},
     }
-    journal.append("opened", {**opened, "planned": 1, "slots": 2, "data": {}})
-    trials = [{"key": "abc", "replicate": 0, "specification": {}}]
+    journal.append("opened", opened)
+    specification = {"hyperparameters": {"optimizer": "adam"}, "replicate": 0, "seed": 0}
+    trials = [{"key": "abc", "replicate": 0, "specification": specification}]
     chosen = point or {"optimizer": "adam", "hidden": [50, 50]}
     journal.append("proposed", {"number": 1, "point": chosen, "reason": {}, "seen": 0, "trials": trials})
     journal.append("started", {}, trial="abc", attempt=1)
@@ -216,6 +221,12 @@ def test_doctor_names_the_fix_for_a_folder_that_cannot_be_written(
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert main(["doctor"]) == 1
     assert "cannot be written to: choose another folder with --storage" in capsys.readouterr().out
+
+
+def test_doctor_names_a_killed_sweep_and_how_to_go_on(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _stored(here, closed=None)
+    assert main(["doctor"]) == 1
+    assert "demo-1 was killed: sweep resume demo-1" in capsys.readouterr().out
 
 
 def test_without_a_command_the_commands_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
