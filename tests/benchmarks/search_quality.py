@@ -2,7 +2,7 @@
 
     python tests/benchmarks/search_quality.py [--seeds 30] [--evaluations 50] [--searchers gaussian_process,random,…]
     python tests/benchmarks/search_quality.py --pending 8        # 8 points pending as well, an ask after each tell
-    python tests/benchmarks/search_quality.py --functions --evaluations 100 --seeds 1
+    python tests/benchmarks/search_quality.py --functions --evaluations 100 --seeds 1 [--instances 1-5]
 
 An evaluation draws one of the replicates that a table holds; the regret is that of the true mean of the point that
 looked best so far, which is what a user would take. All searchers are told the same ten random points first. Printed:
@@ -117,6 +117,7 @@ def main() -> None:
     parser.add_argument("--searchers", default=",".join(SEARCHERS))
     parser.add_argument("--pending", type=int, default=1)
     parser.add_argument("--functions", action="store_true", help="bbob-mixint instead of the tables")
+    parser.add_argument("--instances", default="1-5", help="of bbob-mixint")
     parser.add_argument("--keep", type=Path)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -127,7 +128,7 @@ def main() -> None:
     searchers = [(name, 1) for name in options.searchers.split(",") if installed(NEEDS.get(name, "numpy"))]
     if options.pending > 1:
         searchers.insert(1, ("gaussian_process", options.pending))
-    problems = functions() if options.functions else map(table, options.tables.split(","))
+    problems = functions(instances=options.instances) if options.functions else map(table, options.tables.split(","))
     measure(problems, searchers, options)
 
 
