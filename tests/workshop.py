@@ -95,9 +95,9 @@ class Workshop:
             time.sleep(0.02)  # what is awaited happens in another process, which has no event to offer
 
     def workers(self, process: subprocess.Popen[str]) -> list[int]:
-        """The processes of a running command in which trials are trained."""
+        """The processes of a running command in which trials are trained: named _Inner while at work, Trial between."""
         below = psutil.Process(process.pid).children(recursive=True)
-        return [each.pid for each in below if _title(each).startswith("ray::_Inner")]
+        return [each.pid for each in below if _title(each).startswith(("ray::Trial", "ray::_Inner"))]
 
     def kill(self, process: subprocess.Popen[str]) -> None:
         """SIGKILL the command itself, and nothing else of it."""
