@@ -72,7 +72,8 @@ lock:  ## bring both lock files up to date with pyproject.toml (needs uv); UPGRA
 	@$(lock_tool) --group build --group test --constraint requirements.lock -o tests/requirements.lock
 
 clean:  ## remove .venv, caches and build results; kurabe-data is kept
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	@if [ '$(VENV)' = .venv ] || [ -e '$(VENV)/pyvenv.cfg' ]; then rm -rf '$(VENV)'; fi
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 	@find model sweeps cluster tests -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d kurabe-data ]; then echo 'kurabe-data holds your sweeps and is kept; to delete it: rm -r kurabe-data'; fi
 

@@ -144,6 +144,8 @@ def test_a_folder_of_the_users_is_never_taken_for_the_environment(clone: Clone) 
     assert told.returncode != 0
     assert "is left as it is" in told.stderr
     assert "venv --clear" not in clone.asked()
+    clone.make("clean", "VENV=mine")
+    assert (clone.folder / "mine").is_dir()
 
 
 def test_what_is_given_to_make_is_given_to_sweep(clone: Clone) -> None:
