@@ -109,7 +109,7 @@ def _prepare(
 def load_data(definition: Definition) -> tuple[Dataset, Split]:
     """The data of a definition; raises DataError or DefinitionError before anything is created."""
     from model.datasets import load, split
-    from sweeps.definition import require_batches_within
+    from sweeps.definition import require_batches_within, require_objective_of
 
     data = definition.data
     dataset = load(data.name, path=data.path, target=data.target)
@@ -121,6 +121,7 @@ def load_data(definition: Definition) -> tuple[Dataset, Split]:
         scaling=data.scaling,
         limit=data.limit,
     )
+    require_objective_of(definition, dataset.task)
     require_batches_within(definition, len(parts.train))
     return dataset, parts
 

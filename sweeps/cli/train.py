@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from model.datasets import Dataset, Split
     from sweeps.definition import Definition
-    from sweeps.strategies import Strategy
+    from sweeps.strategies import History
 
 QUIET_SECONDS = 3.0  # of waiting for MLflow at the end before a word is said about it
 
@@ -35,7 +36,7 @@ class Prepared:
     definition: Definition
     dataset: Dataset
     split: Split
-    strategy: Strategy
+    strategy: History
     home: Path  # the folder of the definition's file
     seed: int
 
@@ -100,6 +101,7 @@ def _run_trials(
     from sweeps.live import live_view
 
     phase = ["starting Ray"]
+    threading.Thread(target=prepared.strategy.warm_up, name="warm up", daemon=True).start()  # imports, while Ray starts
     with live_view(journal, phase, console, quiet=options.quiet), ExitStack() as stack:
         connection = stack.enter_context(connect(options.cluster, slots=options.workers))
         phase.append("starting the first trials")

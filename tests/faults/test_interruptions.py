@@ -78,7 +78,7 @@ def test_after_a_sigkill_every_finished_trial_is_kept_and_none_is_repeated(works
 
 
 def test_a_killed_trial_process_continues_from_its_last_saved_epoch(workshop: Workshop) -> None:
-    path = workshop.define("loses", trials=1, epochs=3000)
+    path = workshop.define("loses", trials=1, epochs=6000)
     process = workshop.start("run", str(path), "--no-tracking", "--no-report", "--workers", "1")
     workshop.wait_for(lambda: bool(workshop.events("loses-1", "saved")), "a saved training", 90)
     saved = workshop.events("loses-1", "saved")[0].epoch or 0

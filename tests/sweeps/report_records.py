@@ -86,7 +86,11 @@ def execution(
     """An execution of these trials; a new point begins where a trial's point differs from the one before."""
     search = {"strategy": "random", "objective": "validation/loss", "direction": "minimize", "objective_at": "last"}
     search |= given.pop("search", {})
-    definition = {"name": name.rpartition("-")[0], "description": "What learns best?", "space": list(space)}
+    definition: dict[str, Any] = {
+        "name": name.rpartition("-")[0],
+        "description": "What learns best?",
+        "space": list(space),
+    }
     definition |= {"search": search, "fixed": {"epochs": 4}, "data": {"name": "digits"}}
     document = {
         "execution": name,
@@ -178,7 +182,11 @@ def hostile() -> ExecutionRecord:
     trials[0] |= {"findings": [finding], "node": HOSTILE, "specification": {"hyperparameters": {HOSTILE: HOSTILE}}}
     trials[0]["records"][1]["metrics"][HOSTILE] = 1.0
     trials[2] |= {"error": f"Traceback\nValueError: {HOSTILE}", "status": "failed"}
-    space = [{"name": "optimizer", "choices": [HOSTILE, "adam"]}, RATES, {"name": HOSTILE, "choices": [HOSTILE, "x"]}]
+    space: list[dict[str, Any]] = [
+        {"name": "optimizer", "choices": [HOSTILE, "adam"]},
+        RATES,
+        {"name": HOSTILE, "choices": [HOSTILE, "x"]},
+    ]
     record = execution("evil-1", trials, space, text=HOSTILE, closed=HOSTILE)
     document = json.loads(json.dumps(record.document))
     document["definition"] |= {"name": HOSTILE, "description": HOSTILE}

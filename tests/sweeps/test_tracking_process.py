@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -241,8 +242,7 @@ def test_over_http_away_and_back(storage: Path) -> None:
         sweep.train(sweep.propose()[0])
         with server(storage, port) as first:
             until(lambda: statuses(storage).get("t1") == "FINISHED", "the first trial over HTTP")
-            first.send_signal(signal.SIGKILL)
-            first.wait()
+            end(first)
             sweep.train(sweep.propose()[0])
             sweep.train(sweep.propose()[0], "failed", error="no", value=None)
             sweep.close()
@@ -254,16 +254,23 @@ def test_over_http_away_and_back(storage: Path) -> None:
 
 @contextmanager
 def server(storage: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """The MLflow server itself, without its guard, so that it can be killed."""
+    """The MLflow server itself, without its guard and with all its processes in one group, so that it can be killed."""
     command = server_command(port)
     environment = server_environment(f"sqlite:///{storage / 'mlflow.sqlite'}", str(storage / "mlflow-artifacts"))
     bare = command[command.index("-m") - 2 :]
-    process = subprocess.Popen(bare, env=environment, cwd=storage, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    silent = subprocess.DEVNULL
+    process = subprocess.Popen(bare, env=environment, cwd=storage, stdout=silent, stderr=silent, start_new_session=True)
     try:
         yield process
     finally:
-        process.kill()
-        process.wait()
+        end(process)
+
+
+def end(leader: subprocess.Popen[bytes]) -> None:
+    """SIGKILL a process and its whole group: the server's web process listens on when only its parent is killed."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader.pid, signal.SIGKILL)
+    leader.wait()
 
 
 def test_the_ui_server_ends_with_its_owner(storage: Path) -> None:
