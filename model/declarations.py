@@ -7,7 +7,7 @@ import inspect
 import math
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -71,7 +71,9 @@ class HyperParameter:
 @functools.lru_cache(maxsize=256)
 def declared(owner: Callable[..., Any], section: Section | None, source: str = "") -> dict[str, HyperParameter]:
     """The hyper-parameters that a class or function declares, by the name of the argument."""
-    hints = typing.get_type_hints(owner.__init__ if inspect.isclass(owner) else owner, include_extras=True)
+    # A dataclass's own hints are resolved each where it was written, also those inherited from another module.
+    told = owner.__init__ if inspect.isclass(owner) and not is_dataclass(owner) else owner
+    hints = typing.get_type_hints(told, include_extras=True)
     found = {}
     for argument, parameter in inspect.signature(owner).parameters.items():
         hint = hints.get(argument)

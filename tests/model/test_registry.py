@@ -107,6 +107,26 @@ def test_one_file_of_the_user_adds_an_optimizer_everywhere(plugin: Path) -> None
     assert load_plugins(["mylab.lion"], plugin) != digest
 
 
+def test_a_plugin_may_build_on_a_shipped_optimizer(plugin: Path) -> None:
+    heavier = """
+    from __future__ import annotations
+
+    from dataclasses import dataclass
+
+    from model.optimizers import OPTIMIZERS, Momentum
+
+
+    @OPTIMIZERS.register("lion", source="a test")
+    @dataclass(frozen=True)
+    class Lion(Momentum):
+        'Momentum under another name.'
+    """
+    (plugin / "mylab" / "lion.py").write_text(textwrap.dedent(heavier))
+    load_plugins(["mylab.lion"], plugin)
+    assert "lion" in hyperparameters()["momentum"].active_when[0][1]
+    assert complete({"optimizer": "lion"})["momentum"] == complete({"optimizer": "momentum"})["momentum"]
+
+
 def test_plugins_that_cannot_be_had_are_named(tmp_path: Path) -> None:
     (tmp_path / "kurabe_broken_plugin.py").write_text("1 / 0\n")
     path = list(sys.path)
