@@ -25,11 +25,12 @@ saved trainings): SQLite's own lock orders them, and the sequence number is the 
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,7 @@ class Journal:
     """One execution's events. Safe to share between threads; use one per process.
 
     Raises:
-        JournalError: where `path` holds no journal (open), already holds one (create), or is damaged.
+        JournalError: where `path` holds no journal (open), already holds one (create), is damaged or cannot be written.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -142,7 +143,7 @@ class Journal:
         """
         now = time.time()
         rows = [(now, e.kind, e.trial, e.attempt, e.epoch, _encode(e.body)) for e in events]
-        with self._lock:
+        with self._lock, self._explained():
             # With NORMAL a commit reaches the operating system (a kill loses nothing); FULL also waits for the disk.
             self._connection.execute(f"pragma synchronous = {'full' if durable else 'normal'}")
             self._connection.execute("begin immediate")
@@ -153,9 +154,22 @@ class Journal:
                 last = self._connection.execute("select max(sequence) from events").fetchone()[0]
                 self._connection.execute("commit")
             except BaseException:
-                self._connection.execute("rollback")
+                if self._connection.in_transaction:  # a full disk has rolled it back already
+                    self._connection.execute("rollback")
                 raise
         return int(last)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """What keeps SQLite from writing, in words that say what to do; nothing that was committed is touched by it."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            free = shutil.disk_usage(self.path.parent).free
+            raise JournalError(
+                f"{self.path}: cannot be written ({error}); {free:,} bytes are free there. All before is kept: "
+                "mend that, then `sweep resume`"
+            ) from error
 
     def events(self, after: int = 0, kinds: Iterable[str] | None = None) -> Iterator[Event]:
         """Events with a sequence number above `after`, in order: one consistent snapshot, read at once."""

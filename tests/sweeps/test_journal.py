@@ -76,7 +76,7 @@ def test_a_reader_sees_a_snapshot_while_another_process_writes(journal: Journal)
     journal.append("started", {}, trial="a", attempt=1)
     assert len(before) == 1
     assert len(list(reader.events())) == 2
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+    with pytest.raises(JournalError, match="readonly"):
         reader.append("started", {}, trial="b", attempt=1)
 
 
@@ -107,6 +107,24 @@ def test_killing_the_writer_loses_no_committed_event_and_splits_no_transaction(j
     assert after.last() >= seen
     assert numbers == list(range(1, len(numbers) + 1))
     assert len(list(after.events(kinds=["told"]))) == len(numbers)
+
+
+def _fill(journal: Journal) -> None:
+    for number in range(100):
+        journal.append("told", {"number": number, "text": "x" * 500})
+
+
+def test_a_full_disk_is_told_with_the_bytes_left_and_the_journal_goes_on_after_it(journal: Journal) -> None:
+    pages = journal._connection.execute("pragma page_count").fetchone()[0]
+    journal._connection.execute(f"pragma max_page_count = {pages + 1}")  # SQLite's own way to have no more room
+    with pytest.raises(
+        JournalError, match=r"journal\.sqlite: cannot be written \(database or disk is full\); [\d,]+ bytes"
+    ):
+        _fill(journal)
+    kept = len(list(journal.events(kinds=["told"])))
+    journal._connection.execute("pragma max_page_count = 100000")
+    journal.append("told", {"number": 999})
+    assert len(list(Journal.open(journal.path).events(kinds=["told"]))) == kept + 1
 
 
 def test_a_missing_journal_is_named(tmp_path: Path) -> None:
