@@ -21,6 +21,7 @@ import math
 import multiprocessing
 import os
 import secrets
+import signal
 import sqlite3
 import statistics
 import subprocess
@@ -377,6 +378,7 @@ def main() -> None:
     parser.add_argument("--only", choices=[each.name for each in SETS], help="one set alone")
     parser.add_argument("--no-peers", action="store_true", help="leave out Ray Tune's own ways")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that what runs here is ended, too
     os.environ.pop("MLFLOW_TRACKING_URI", None)  # nothing may end up in the user's store
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "MLFLOW_DISABLE_TELEMETRY": "true"}
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start, NumPy {np.__version__}", flush=True)
