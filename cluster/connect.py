@@ -131,7 +131,7 @@ def _runtime_environment(threads: int) -> dict[str, Any]:
 def _explain(address: str | None, error: Exception) -> str:
     where = f"--cluster {address}" if address else "Ray on this machine"
     text = " ".join(str(error).split())
-    if "oken" in text or "uthentic" in text:
+    if address and ("oken" in text or "uthentic" in text):
         advice = "the cluster refused our token; set RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH) to the head's token"
     elif "ersion mismatch" in text:
         advice = "other versions of Ray or Python there; install the same on each node"

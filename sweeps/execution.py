@@ -95,7 +95,7 @@ class Execution:
             job = self._jobs.popleft()
             self._running[job.key] = job.attempt
             self._attempts[job.key] = job.attempt
-        self._tell_news()
+        self.wake()
         return job
 
     def prepare(self) -> bool:
@@ -177,7 +177,7 @@ class Execution:
             if end is not None:
                 self._put_aside(key)
                 self._close_trial(key, body)
-        self._tell_news()
+        self.wake()
         return True
 
     def lost(self, key: str, attempt: int, why: str) -> None:
@@ -203,6 +203,10 @@ class Execution:
         """Sleep until something was reported, at most so long."""
         self._news.wait(seconds)
         self._news.clear()
+
+    def wake(self) -> None:
+        """End the sleep of whoever waits for news."""
+        self._news.set()
 
     @property
     def running(self) -> dict[str, int]:
@@ -306,9 +310,6 @@ class Execution:
     def _put_aside(self, key: str) -> None:
         self._running.pop(key, None)
         self._begun.discard(key)
-
-    def _tell_news(self) -> None:
-        self._news.set()
 
     def _judge(self, key: str, end: Mapping[str, Any]) -> dict[str, Any]:
         """The end of a trial with its value: only a trial that came to its end with a finite objective has one."""

@@ -114,6 +114,7 @@ def _prepared(execution: Execution, slots: int) -> Iterator[None]:
         yield
     finally:
         over.set()
+        execution.wake()
         thread.join()
 
 

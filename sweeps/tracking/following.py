@@ -94,6 +94,7 @@ class Follower:
         """Until MLflow holds the closed journal, or patience is at its end."""
         failures, deadline = 0, None
         while True:
+            before = self._projector.history.through
             orphaned = self._orphaned()  # asked before the journal is read, so that its last word is read
             try:
                 concluded = self._round(orphaned)
@@ -107,9 +108,9 @@ class Follower:
                     deadline = time.monotonic() + self._patience
             if deadline is not None and time.monotonic() >= deadline:
                 break
-            time.sleep(
-                min(_POLL * 2**failures, _LONGEST_PAUSE)
-            )  # a journal in another process has no event to wait for
+            busy = not failures and self._projector.history.through > before
+            pause = _POLL / 10 if busy else min(_POLL * 2**failures, _LONGEST_PAUSE)
+            time.sleep(pause)  # a journal in another process has no event to wait for
         counts = self._projector.counts()
         _say(f"{counts.execution}: {counts}")
         return OK if counts.complete and not self._problem else BEHIND
