@@ -19,6 +19,7 @@ import pytest
 from cluster.tracking_server import TrackingError, comparison_link, free_port, running_server, tracking_uri
 from sweeps.tracking import project
 from sweeps.tracking.pictures import SIZE
+from tests import browser as browser_flags
 from tests.sweeps.tracking_journals import NAMES, Sweep, empty_store
 
 if TYPE_CHECKING:
@@ -29,13 +30,7 @@ WAIT = 60.0  # seconds; only a test that fails waits so long
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 FLAGS = (
     "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
+    *browser_flags.FLAGS,
     "--disable-dev-shm-usage",
     "--window-size=1800,1400",
 )

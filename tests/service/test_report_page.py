@@ -14,18 +14,13 @@ from typing import Any
 import pytest
 
 from sweeps.report import write_report
+from tests import browser as browser_flags
 from tests.sweeps.report_records import HOSTILE, hostile, initializers, optimizers, searched
 
 SWEEP = Path(sys.executable).with_name("sweep")
 FLAGS = (
     "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
+    *browser_flags.FLAGS,
     "--hide-scrollbars",
 )
 
