@@ -92,7 +92,8 @@ def _task_of(y: Array, where: object) -> Task:
     if y.dtype.kind in "iubUS":
         return "classification"
     if y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.round(y)).all():
-        raise DataError(where, "integers for classes, or task = regression", f"whole numbers as {y.dtype} in y")
+        expected = 'integers for classes, or task = "classification" or "regression" in [data]'
+        raise DataError(where, expected, f"whole numbers as {y.dtype} in y")
     return "regression"
 
 

@@ -34,7 +34,10 @@ def load(name: str, *, path: str | None = None, target: str | None = None, task:
     """
     if path is not None and "\0" in path:
         raise DataError(repr(path), "a path", "a NUL character in it")
-    return DATASETS[name](Path(path) if path is not None else None, target, task)
+    dataset = DATASETS[name](Path(path) if path is not None else None, target, task)
+    if task is not None and dataset.task != task:
+        raise DataError(f"data set {name}", f"task = {dataset.task}, or none: what it is is known", f"task = {task}")
+    return dataset
 
 
 def _bundled(name: str, path: Path | None) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:

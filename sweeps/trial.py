@@ -34,7 +34,9 @@ def form_trial(
     """The trial of a point and a replicate. `plugins_digest` is the definition's own unless given. Raises
     HyperParameterError."""
     specification = Specification({**definition.fixed, **point}, replicate=replicate)
-    split = {name: value for name, value in asdict(definition.data).items() if name not in ("name", "path")}
+    split = {
+        name: value for name, value in asdict(definition.data).items() if name not in ("name", "path", "task")
+    }  # they decide the digest
     digest = definition.plugins_digest if plugins_digest is None else plugins_digest
     text = json.dumps(
         {"specification": json.loads(specification.to_json()), "data": data_digest, "split": split, "plugins": digest},

@@ -112,7 +112,7 @@ def load_data(definition: Definition) -> tuple[Dataset, Split]:
     from sweeps.definition import require_batches_within, require_objective_of
 
     data = definition.data
-    dataset = load(data.name, path=data.path, target=data.target)
+    dataset = load(data.name, path=data.path, target=data.target, task=data.task)
     parts = split(
         dataset,
         seed=data.split_seed,

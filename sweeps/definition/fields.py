@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 
 from model.datasets import SCALINGS
+from model.losses import LOSSES
 from sweeps.definition.reading import Entry
 from sweeps.mistakes import Mistake, did_you_mean, kind_of, listed, shown
 from sweeps.strategies.base import Option
@@ -20,6 +21,7 @@ OBJECTIVES = {
 DATA = (
     Option("path", "text", ""),
     Option("target", "text", ""),
+    Option("task", "choice", "", choices=tuple(LOSSES)),
     Option("split_seed", "integer", 0, low=0, high=2**32 - 1),
     Option("validation", "real", 0.2, low=0.01, high=0.9),
     Option("test", "real", 0.2, low=0.0, high=0.9),

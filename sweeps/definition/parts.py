@@ -14,11 +14,13 @@ from sweeps.strategies.base import SearchSection
 
 @dataclass(frozen=True)
 class DataSection:
-    """What is learnt: a data set by name, or the user's own file, and how it is split. `path` is absolute."""
+    """What is learnt: a data set by name, or the user's own file, and how it is split. `path` is absolute; `task` settles
+    what whole numbers in a file of the user's are."""
 
     name: str
     path: str | None = None
     target: str | None = None
+    task: str | None = None
     split_seed: int = 0
     validation: float = 0.2
     test: float = 0.2

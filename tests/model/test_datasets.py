@@ -105,7 +105,7 @@ BAD_NPZ: list[tuple[Writer, str, str]] = [
     (npz(x=np.array([["a", "b"]] * 6), y=Y), "numbers in x", "<U1"),
     (npz(x=X + 1j, y=Y), "numbers in x", "complex"),
     (npz(x=X, y=Y * 0), "at least 2 classes", r"only \[0\]"),
-    (npz(x=X, y=Y * 1.0), "integers for classes, or task = regression", "whole numbers as float64"),
+    (npz(x=X, y=Y * 1.0), "integers for classes, or task = .* in .data.", "whole numbers as float64"),
     (npz(x=X, y=np.where(Y == 1, np.nan, Y + 0.5)), "finite numbers in y", "2 NaN"),
     (npz(x=X, y=np.full(6, 0.5)), "different values in y", "only 0.5"),
     (npz(x=X, y=Y, classes=np.array(["a", "b"])), "labels from 0 to 1", r"\[0, 2\]"),
@@ -346,3 +346,15 @@ def test_sources_are_complete() -> None:
     for entry in DATASETS:
         assert entry.doc
         assert entry.source
+
+
+def test_the_user_says_what_whole_numbers_are_but_not_what_a_known_data_set_is(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("a,y\n" + "".join(f"{row},{row % 3}.0\n" for row in range(12)))
+    values = load("csv", path=str(path), target="y", task="regression")
+    classes = load("csv", path=str(path), target="y", task="classification")
+    assert (values.task, values.classes, values.y.dtype) == ("regression", (), np.float32)
+    assert (classes.task, len(classes.classes), sorted(set(classes.y.tolist()))) == ("classification", 3, [0, 1, 2])
+    assert values.digest != classes.digest
+    with pytest.raises(DataError, match="diabetes: expected task = regression, or none: .*, got task = classification"):
+        load("diabetes", task="classification")

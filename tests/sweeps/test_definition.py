@@ -235,6 +235,7 @@ def test_paths_are_absolute_and_begin_at_the_file(tmp_path: Path, monkeypatch: p
     expected = str((tmp_path / "there" / "my.csv").resolve())
     assert load_definition(path).data.path == expected
     assert load_definition(path, [("data.path", "there/my.csv")]).data.path == expected
+    assert load_definition(path, [("data.task", "regression")]).data.task == "regression"
 
 
 def test_a_plugin_beside_the_definition_adds_names(tmp_path: Path) -> None:
