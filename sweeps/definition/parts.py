@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from model.datasets import Task
 from sweeps.space import Space, Value
 from sweeps.space.point import thawed
 from sweeps.strategies.base import SearchSection
@@ -14,13 +15,13 @@ from sweeps.strategies.base import SearchSection
 
 @dataclass(frozen=True)
 class DataSection:
-    """What is learnt: a data set by name, or the user's own file, and how it is split. `path` is absolute; `task` settles
+    """What is learnt: a data set by name, or the user's own file, and how it is split. `path` is absolute; `task` says
     what whole numbers in a file of the user's are."""
 
     name: str
     path: str | None = None
     target: str | None = None
-    task: str | None = None
+    task: Task | None = None
     split_seed: int = 0
     validation: float = 0.2
     test: float = 0.2
