@@ -16,6 +16,7 @@ class Specification:
 
     `replicate` numbers repetitions that are alike in all but chance; `seed` belongs to the comparison as a whole.
     `histogram_epochs` are the epochs at which activations are recorded; None stands for 0, the middle and the last.
+    With `test` the last record also judges the network on the test part, which nothing else touches: a confirmation.
     Raises `HyperParameterError` for wrong hyper-parameters, ValueError for wrong numbers.
     """
 
@@ -23,6 +24,7 @@ class Specification:
     replicate: int = 0
     seed: int = 0
     histogram_epochs: tuple[int, ...] | None = None
+    test: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hyperparameters", complete(self.hyperparameters))
@@ -38,7 +40,7 @@ class Specification:
             object.__setattr__(self, "histogram_epochs", tuple(sorted(set(epochs))))
 
     def __hash__(self) -> int:
-        return hash((tuple(self.hyperparameters.items()), self.replicate, self.seed, self.histogram_epochs))
+        return hash((tuple(self.hyperparameters.items()), self.replicate, self.seed, self.histogram_epochs, self.test))
 
     def recorded_epochs(self) -> frozenset[int]:
         """The epochs at which activations are recorded; 0 is before the first step."""
@@ -52,6 +54,7 @@ class Specification:
             "replicate": self.replicate,
             "seed": self.seed,
             "histogram_epochs": self.histogram_epochs,
+            **({"test": True} if self.test else {}),
         }
         return json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
 

@@ -48,7 +48,7 @@ def train(specification: Specification, data: Split) -> Iterator[EpochRecord]:
 class Training(Iterator[EpochRecord]):
     """One training in progress. `epoch` is that of the last record (-1 before the first); `diverged` ends it early.
 
-    Raises DataError if a batch is larger than the training part.
+    Raises DataError if a batch is larger than the training part, or a test is wanted where no test part is.
     """
 
     def __init__(self, specification: Specification, data: Split) -> None:
@@ -58,6 +58,8 @@ class Training(Iterator[EpochRecord]):
         if settings.batch_size > rows:
             where = f"data set {data.name}"
             raise DataError(where, f"batch_size up to {rows}, all samples that train", str(settings.batch_size))
+        if specification.test and not len(data.test):
+            raise DataError(f"data set {data.name}", "samples in the test part, to judge by", "none")
         self.specification, self.data, self.settings = specification, data, settings
         self.epoch, self.diverged = -1, False
         seed, replicate = specification.seed, specification.replicate
@@ -102,6 +104,8 @@ class Training(Iterator[EpochRecord]):
                 self.train_epoch()
             self.epoch += 1
             metrics = self._metrics()
+            if self.specification.test and self.epoch == self.settings.epochs:
+                metrics |= self._scores("test", self._part(self.data.test))
             activations = None
             if self.epoch in self._recorded:
                 x = self._validation[0][:PROBE_ROWS]

@@ -1,14 +1,14 @@
 """One execution of a definition: which training comes next, and what became of each.
 
-This module knows the journal and the strategy, and nothing of Ray: the runner takes jobs from it and brings back what
+This module knows the journal and the procedure, and nothing of Ray: the runner takes jobs from it and brings back what
 happened.
 
-    strategy --ask--> proposal -> trials (one a replicate) -> Job --runner--> started, epochs, ended | lost
-        ^                                                                        |
-        +--tell-- outcome (when every replicate of the point has ended) <--------+
+    procedure --ask--> assignment -> trials (one a replicate) -> Job --runner--> started, epochs, ended | lost
+        ^                                                                           |
+        +--tell-- outcome (when every replicate of the point has ended) <-----------+
 
-The strategy is asked and told in one place (`prepare`) and in an order the journal records, so that a later process
-brings a fresh strategy into the same state by replaying `proposed` and `told` events. With one slot `prepare` runs
+The procedure is asked and told in one place (`prepare`) and in an order the journal records, so that a later process
+brings a fresh one into the same state by replaying `proposed` and `told` events. With one slot `prepare` runs
 when a job is wanted, and a serial sweep resumes onto the very same points; with more slots a thread of the runner
 calls it while trials run.
 """
@@ -26,8 +26,9 @@ from typing import Any
 from model.specification import Specification
 from sweeps.definition import Definition
 from sweeps.journal import Event, Journal
+from sweeps.procedure import Assignment, Procedure
 from sweeps.space import Point
-from sweeps.strategies import Done, Outcome, Proposal, Strategy, Wait
+from sweeps.strategies import Done, Outcome, Wait
 from sweeps.trial import form_trials
 
 MAX_ATTEMPTS = 4  # a trial whose process is lost this often is given up: something about it kills its node
@@ -47,30 +48,33 @@ class Job:
 
 @dataclass
 class _Entry:
-    """A proposal and what is known of its trials, by key."""
+    """A proposal and what is known of its trials, by key. One that is the same training as an earlier proposal shares
+    that one's ends and is told when that one is."""
 
     number: int
     point: Point
     trials: tuple[str, ...]
     ends: dict[str, dict[str, Any]] = field(default_factory=dict)
     told: bool = False
+    twins: list[_Entry] = field(default_factory=list)
 
 
 class Execution:
     """The live state of an execution. Every method may be called from any thread."""
 
     def __init__(
-        self, journal: Journal, definition: Definition, strategy: Strategy, *, slots: int, data_digest: str
+        self, journal: Journal, definition: Definition, procedure: Procedure, *, slots: int, data_digest: str
     ) -> None:
         self.journal = journal
         self.definition = definition
-        self._strategy = strategy
+        self._procedure = procedure
         self._slots = slots
         self._data_digest = data_digest
         self._entries: dict[int, _Entry] = {}
         self._number_of: dict[str, int] = {}
         self._specifications: dict[str, Specification] = {}
         self._attempts: dict[str, int] = {}
+        self._tested: dict[str, dict[str, float]] = {}  # metrics of confirmed trials on the test part
         self._values: dict[str, tuple[float | None, float | None]] = {}  # objective of each trial so far: (last, best)
         self._jobs: deque[Job] = deque()
         self._outcomes: deque[_Entry] = deque()
@@ -99,11 +103,11 @@ class Execution:
         return job
 
     def prepare(self) -> bool:
-        """Tell the strategy what ended and ask it for as many points as there are slots; `True` if it did anything."""
+        """Tell the procedure what ended and ask it for as many points as there are slots; `True` if it did anything."""
         with self._asking:
             worked = self._tell_outcomes()
             while self._wants_points():
-                answer = self._strategy.ask()
+                answer = self._procedure.ask()
                 worked = True
                 if isinstance(answer, Wait):
                     break
@@ -217,20 +221,21 @@ class Execution:
     # --- resuming ---------------------------------------------------------------------------------------------------
 
     def replay(self) -> None:
-        """Bring this fresh object and its strategy to where the journal stands."""
+        """Bring this fresh object and its procedure to where the journal stands."""
         started: dict[str, int] = {}
         for event in self.journal.events(kinds=("proposed", "skipped", "started", "epoch", "ended", "told")):
             body = event.body
             if event.kind == "proposed":
-                proposal = Proposal(Point(body["point"]), body["reason"])
-                self._strategy.remember(proposal)
-                self._enter(body["number"], proposal.point, {t["key"]: t["specification"] for t in body["trials"]})
+                self._procedure.remember(_assignment(body))
+                self._enter(
+                    body["number"], Point(body["point"]), {t["key"]: t["specification"] for t in body["trials"]}
+                )
             elif event.kind == "skipped":
-                self._strategy.remember(Proposal(Point(body["point"]), body["reason"]))
-                self._enter(body["number"], Point(body["point"]), {})
+                self._procedure.remember(_assignment(body))
+                self._enter_twin(body["number"], Point(body["point"]), body["twin"])
             elif event.kind == "told":
                 entry = self._entries[body["number"]]
-                self._strategy.tell(entry.point, Outcome(**_outcome_fields(body["outcome"])))
+                self._procedure.tell(entry.number, Outcome(**_outcome_fields(body["outcome"])))
                 entry.told, self._seen = True, event.sequence
             elif event.trial is not None and event.kind == "started":
                 started[event.trial] = max(started.get(event.trial, 0), event.attempt or 1)
@@ -241,8 +246,8 @@ class Execution:
         self._attempts.update(started)
         for entry in self._entries.values():
             waiting = [key for key in entry.trials if key not in entry.ends]
-            self._jobs.extend(self._job(key) for key in waiting)
-            if entry.trials and not waiting and not entry.told:
+            self._jobs.extend(self._job(key) for key in waiting if self._number_of[key] == entry.number)
+            if not waiting and not entry.told:
                 self._outcomes.append(entry)
 
     # --- inside -------------------------------------------------------------------------------------------------------
@@ -260,7 +265,7 @@ class Execution:
                     return worked
                 entry = self._outcomes[0]
             outcome = self._outcome(entry)
-            self._strategy.tell(entry.point, outcome)
+            self._procedure.tell(entry.number, outcome)
             body = {
                 "number": entry.number,
                 "outcome": {"status": outcome.status, "values": list(outcome.values), "epochs": outcome.epochs},
@@ -269,30 +274,42 @@ class Execution:
                 self._seen = self.journal.append("told", body)
                 entry.told = True
                 self._outcomes.popleft()
+                self._outcomes.extend(entry.twins)
             worked = True
 
-    def _propose(self, proposal: Proposal) -> None:
+    def _propose(self, assignment: Assignment) -> None:
         number = len(self._entries) + 1
-        trials = form_trials(self.definition, proposal.point, data_digest=self._data_digest)
+        trials = form_trials(
+            self.definition,
+            assignment.point,
+            assignment.replicates,
+            data_digest=self._data_digest,
+            test=assignment.stage == "confirmation",
+        )
         fresh = [trial for trial in trials if trial.key not in self._number_of]
         body: dict[str, Any] = {
             "number": number,
-            "point": proposal.point.plain(),
-            "reason": dict(proposal.reason),
+            "point": assignment.point.plain(),
+            "reason": dict(assignment.reason),
             "seen": self._seen,
+            "stage": assignment.stage,
+            "level": assignment.level,
+            "repeat": assignment.repeat,
+            "replicates": list(assignment.replicates),
         }
         with self._state:
             if not fresh:
                 twin = self._number_of[trials[0].key]
-                self.journal.append("skipped", {**body, "why": f"the same training as proposal {twin}"})
-                self._enter(number, proposal.point, {})
+                why = f"the same training as proposal {twin}"
+                self.journal.append("skipped", {**body, "twin": twin, "why": why})
+                self._enter_twin(number, assignment.point, twin)
                 return
             body["trials"] = [
                 {"key": t.key, "replicate": t.replicate, "specification": json.loads(t.specification.to_json())}
                 for t in fresh
             ]
             self.journal.append("proposed", body)
-            self._enter(number, proposal.point, {t.key: t.specification for t in fresh})
+            self._enter(number, assignment.point, {t.key: t.specification for t in fresh})
             self._jobs.extend(self._job(trial.key) for trial in fresh)
 
     def _enter(self, number: int, point: Point, trials: Mapping[str, Specification | dict[str, Any]]) -> None:
@@ -302,6 +319,14 @@ class Execution:
             self._specifications[key] = (
                 given if isinstance(given, Specification) else Specification.from_json(json.dumps(given))
             )
+
+    def _enter_twin(self, number: int, point: Point, twin: int) -> None:
+        first = self._entries[twin]
+        entry = self._entries[number] = _Entry(number, point, first.trials, first.ends)
+        if first.told:
+            self._outcomes.append(entry)
+        else:
+            first.twins.append(entry)
 
     def _job(self, key: str) -> Job:
         before = self._attempts.get(key, 0)
@@ -319,6 +344,7 @@ class Execution:
         return {
             "status": status,
             "value": value if status in ("finished", "stopped") else None,
+            **({"test": self._tested[key]} if key in self._tested and status == "finished" else {}),
             "epochs": end["epochs"],
             "seconds": end["seconds"],
             "findings": end.get("findings", []),
@@ -342,6 +368,9 @@ class Execution:
     def _note_value(self, key: str, record: Mapping[str, Any]) -> None:
         if record["epoch"] == 0:
             return
+        tested = {name: value for name, value in record["metrics"].items() if name.startswith("test/")}
+        if tested and all(isinstance(value, int | float) for value in tested.values()):  # nan and inf are words
+            self._tested[key] = tested
         value = record["metrics"].get(self.definition.search.objective)
         last = float(value) if isinstance(value, int | float) and math.isfinite(value) else None
         best = self._values.get(key, (None, None))[1]
@@ -351,6 +380,18 @@ class Execution:
     def _value(self, key: str) -> float | None:
         last, best = self._values.get(key, (None, None))
         return best if self.definition.search.objective_at == "best" else last
+
+
+def _assignment(body: Mapping[str, Any]) -> Assignment:
+    replicates = tuple(body.get("replicates") or (trial["replicate"] for trial in body["trials"]))
+    return Assignment(
+        Point(body["point"]),
+        body["reason"],
+        replicates,
+        body.get("stage", "search"),
+        body.get("level", ""),
+        body.get("repeat", 0),
+    )
 
 
 def _outcome_fields(body: Mapping[str, Any]) -> dict[str, Any]:

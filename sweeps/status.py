@@ -23,14 +23,32 @@ class TrialStatus:
     order: int
     replicate: int
     point: dict[str, Any]
+    stage: str = "search"
+    level: str = ""
     status: str = "waiting"
     attempts: int = 0
     epoch: int = 0
     value: float | None = None
+    score: float | None = None  # on the test part: a confirmation's
     seconds: float = 0.0
     findings: list[dict[str, Any]] = field(default_factory=list)
     error: str | None = None
     node: str | None = None
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A point on fresh replicates: its scores on the test part, and how many replicates gave none."""
+
+    level: str
+    point: dict[str, Any]
+    scores: tuple[float, ...]
+    without: int
+
+    @property
+    def mean(self) -> float:
+        """Mean score; nan without any."""
+        return math.fsum(self.scores) / len(self.scores) if self.scores else math.nan
 
 
 @dataclass
@@ -41,6 +59,7 @@ class Status:
     definition: dict[str, Any] = field(default_factory=dict)
     objective: str = ""
     direction: str = "minimize"
+    measure: str = ""
     planned: int | None = None  # trials in all, where that is known beforehand
     slots: int = 1
     data: dict[str, Any] = field(default_factory=dict)
@@ -72,6 +91,7 @@ class Status:
         body = event.body
         self.execution, self.definition, self.data = body["execution"], body["definition"], body["data"]
         self.objective, self.direction = body["objective"], body["direction"]
+        self.measure = body.get("measure", "")
         self.planned, self.slots, self.opened_at = body["planned"], body["slots"], event.at
 
     def _on_resumed(self, event: Event) -> None:
@@ -83,9 +103,16 @@ class Status:
                 trial.status = "waiting"
 
     def _on_proposed(self, event: Event) -> None:
-        for trial in event.body["trials"]:
-            order = event.body["number"]
-            self.trials[trial["key"]] = TrialStatus(trial["key"], order, trial["replicate"], event.body["point"])
+        body = event.body
+        for trial in body["trials"]:
+            self.trials[trial["key"]] = TrialStatus(
+                trial["key"],
+                body["number"],
+                trial["replicate"],
+                body["point"],
+                body.get("stage", "search"),
+                body.get("level", ""),
+            )
 
     def _on_skipped(self, event: Event) -> None:
         self.skipped += 1
@@ -112,6 +139,7 @@ class Status:
         trial, body = self._trial(event), event.body
         trial.status, trial.value, trial.seconds = body["status"], body["value"], body["seconds"]
         trial.findings, trial.error, trial.node = body["findings"], body["error"], body.get("node")
+        trial.score = (body.get("test") or {}).get(self.measure)
         trial.epoch = body["epochs"]
         self.ended.append(trial.key)
 
@@ -136,13 +164,29 @@ class Status:
         return dict(Counter(trial.status for trial in self.trials.values()))
 
     def best(self, n: int = 1) -> list[TrialStatus]:
-        """The n trials with the best value, best first; a diverged or failed trial is never among them."""
+        """The n trials of the search with the best value, best first; a diverged or failed trial is never among
+        them."""
         sign = 1.0 if self.direction == "minimize" else -1.0
-        valued = [(t.value, t) for t in self.trials.values() if t.status in GOOD and t.value is not None]
+        searched = [trial for trial in self.trials.values() if trial.stage == "search" and trial.status in GOOD]
+        valued = [(trial.value, trial) for trial in searched if trial.value is not None]
         return [
             trial
             for _, trial in sorted(valued, key=lambda pair: (sign * pair[0], pair[1].order, pair[1].replicate))[:n]
         ]
+
+    def confirmed(self) -> list[Confirmed]:
+        """The points that were trained on fresh replicates, with their scores on the test part, best mean first. A
+        replicate without a score counts against its point: such points come last."""
+        found: dict[int, list[TrialStatus]] = {}
+        for trial in self.trials.values():
+            if trial.stage == "confirmation" and trial.status not in ("waiting", "running"):
+                found.setdefault(trial.order, []).append(trial)
+        rows = []
+        for trials in found.values():
+            scores = tuple(trial.score for trial in trials if trial.score is not None)
+            rows.append(Confirmed(trials[0].level, trials[0].point, scores, len(trials) - len(scores)))
+        sign = 1.0 if self.measure.endswith("loss") else -1.0
+        return sorted(rows, key=lambda row: (row.without, sign * row.mean))
 
     def failures(self) -> list[TrialStatus]:
         """Trials that ended without a value, latest first."""
@@ -168,6 +212,8 @@ class Status:
             "direction": self.direction,
             "seconds_left": self.left(now),
             "best": [asdict(trial) for trial in self.best(3)],
+            "measure": self.measure,
+            "confirmed": [asdict(row) | {"mean": row.mean} for row in self.confirmed()],
             "failures": [asdict(trial) for trial in self.failures()],
         }
 

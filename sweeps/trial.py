@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from model.specification import Specification
@@ -29,11 +30,17 @@ class Trial:
 
 
 def form_trial(
-    definition: Definition, point: Point, replicate: int, *, data_digest: str, plugins_digest: str | None = None
+    definition: Definition,
+    point: Point,
+    replicate: int,
+    *,
+    data_digest: str,
+    plugins_digest: str | None = None,
+    test: bool = False,
 ) -> Trial:
-    """The trial of a point and a replicate. `plugins_digest` is the definition's own unless given. Raises
-    HyperParameterError."""
-    specification = Specification({**definition.fixed, **point}, replicate=replicate)
+    """The trial of a point and a replicate; with `test` it is judged on the test part. `plugins_digest` is the
+    definition's own unless given. Raises HyperParameterError."""
+    specification = Specification({**definition.fixed, **point}, replicate=replicate, test=test)
     split = {
         name: value for name, value in asdict(definition.data).items() if name not in ("name", "path", "task")
     }  # they decide the digest
@@ -48,11 +55,16 @@ def form_trial(
 
 
 def form_trials(
-    definition: Definition, point: Point, *, data_digest: str, plugins_digest: str | None = None, first: int = 0
+    definition: Definition,
+    point: Point,
+    replicates: Sequence[int] | None = None,
+    *,
+    data_digest: str,
+    plugins_digest: str | None = None,
+    test: bool = False,
 ) -> tuple[Trial, ...]:
-    """The trials of a point: one a replicate, counted from `first`."""
-    replicates = range(first, first + definition.search.replicates)
+    """The trials of a point: one a replicate, as many as [search] says unless they are given."""
     return tuple(
-        form_trial(definition, point, number, data_digest=data_digest, plugins_digest=plugins_digest)
-        for number in replicates
+        form_trial(definition, point, number, data_digest=data_digest, plugins_digest=plugins_digest, test=test)
+        for number in (range(definition.search.replicates) if replicates is None else replicates)
     )

@@ -96,8 +96,15 @@ def build_parser() -> argparse.ArgumentParser:
     definition.add_argument(
         "definition", metavar="DEFINITION", help="a shipped name (see `sweep list`) or the path of a TOML file"
     )
-    definition.add_argument("--trials", metavar="N", type=_count, help="replaces search.trials")
+    definition.add_argument("--trials", metavar="N", type=_count, help="replaces search.trials, or trials_per_level")
     definition.add_argument("--seed", metavar="N", type=int, help="replaces search.seed")
+    definition.add_argument(
+        "--first-replicate",
+        metavar="N",
+        type=int,
+        default=0,
+        help="count replicates from here: another number gives new evidence (default: %(default)s)",
+    )
     definition.add_argument(
         "--set",
         metavar=_SETTING,

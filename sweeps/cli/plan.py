@@ -32,7 +32,7 @@ def check(options: argparse.Namespace) -> int:
     from sweeps.cli.run import load_data, overrides
     from sweeps.definition import load_definition
     from sweeps.live import describe_point, duration
-    from sweeps.strategies import Proposal, make_strategy
+    from sweeps.procedure import Assignment, Procedure
     from sweeps.trial import form_trials
 
     definition = load_definition(options.definition, overrides(options))
@@ -53,31 +53,30 @@ def check(options: argparse.Namespace) -> int:
     console.print(table)
 
     seed = definition.search.seed or 0
-    strategy = make_strategy(definition.search, definition.space, seed)
-    points, replicates = strategy.planned, definition.search.replicates
-    answers = [strategy.ask() for _ in range(min(SHOWN_POINTS + TIMED_POINTS, points or SHOWN_POINTS))]
-    proposals = [answer for answer in answers if isinstance(answer, Proposal)]
+    procedure = Procedure(definition, seed)
+    answers = [procedure.ask() for _ in range(max(SHOWN_POINTS, TIMED_POINTS))]
+    asked = [answer for answer in answers if isinstance(answer, Assignment)]
     drawn = (
         "" if definition.search.seed is not None else " (as they would be with seed 0; each execution draws its own)"
     )
     console.print(f"\nfirst points by {definition.search.strategy}{drawn}", highlight=False)
-    for number, proposal in enumerate(proposals[:SHOWN_POINTS], 1):
-        console.print(f"  #{number}  {describe_point(proposal.point.plain(), 200)}", highlight=False, markup=False)
+    for number, each in enumerate(asked[:SHOWN_POINTS], 1):
+        console.print(f"  #{number}  {describe_point(each.point.plain(), 200)}", highlight=False, markup=False)
 
     slots = options.workers or os.cpu_count() or 1
-    trials = [form_trials(definition, each.point, data_digest=dataset.digest)[0] for each in proposals]
+    trials = [form_trials(definition, each.point, data_digest=dataset.digest)[0] for each in asked]
     timed = [_seconds_per_trial(trial.specification, parts) for trial in trials[:TIMED_POINTS]]
     epochs = [int(trial.specification.hyperparameters["epochs"]) for trial in trials]
-    if points is None or not timed:
-        console.print("\nthe number of points is not known beforehand")
+    console.print()
+    for line in procedure.plan():
+        console.print(f"plan      {line}", highlight=False, markup=False, soft_wrap=True)
+    count = procedure.planned
+    if count is None or not timed:
+        console.print("the number of trials is not known beforehand")
         return OK
-    count = points * replicates
     mean_epochs = statistics.fmean(epochs)
     disk = count * (DISK_PER_TRIAL + mean_epochs * DISK_PER_EPOCH)
-    console.print(
-        f"\nplan      {points} points x {replicates} replicates = {count} trials, {count * mean_epochs:.0f} epochs",
-        highlight=False,
-    )
+    console.print(f"          {count} trials, {count * mean_epochs:.0f} epochs in all", highlight=False)
     console.print(
         f"forecast  {duration(count * statistics.fmean(timed) / slots)} of training on {slots} slots "
         f"(a trial takes {min(timed):.2f} to {max(timed):.2f} s here), about {disk / 1e6:.0f} MB",

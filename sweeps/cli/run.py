@@ -6,6 +6,7 @@ import argparse
 import os
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,12 +37,13 @@ def run(options: argparse.Namespace) -> int:
         if unfinished is not None and unfinished["definition"] == definition.canonical():
             print(f"{last[0].execution} is unfinished and its definition unchanged: continuing it")
             home = _home(options.definition)
-            return _continue(options, _prepare(last[0], definition, int(unfinished["seed"]), loaded, home), begun)
+            return _continue(options, _prepare(last[0], definition, unfinished, loaded, home), begun)
         if unfinished is not None:
             print(f"{last[0].execution} is unfinished, but its definition has changed: beginning the next")
         folder = next_execution(storage, definition.name)
         seed = definition.search.seed if definition.search.seed is not None else secrets.randbelow(2**31)
-        prepared = _prepare(folder, definition, seed, loaded, _home(options.definition))
+        start = {"seed": seed, "first_replicate": options.first_replicate}
+        prepared = _prepare(folder, definition, start, loaded, _home(options.definition))
         folder.path.mkdir()
         journal = Journal.create(folder.journal)
         journal.append("opened", _opening(options, prepared), durable=True)
@@ -69,6 +71,8 @@ def resume(options: argparse.Namespace) -> int:
             return OK
         overridden = [(key, value) for key, value in opened["overrides"]]
         definition = parse_definition(opened["text"], opened["origin"], Path(opened["folder"]), overridden)
+        if extra and definition.comparison is not None:
+            raise StorageError(f"{folder.execution}: a comparison is not extended; run it anew with a larger --trials")
         if extra and definition.search.trials is None:
             raise StorageError(f"{folder.execution}: a whole grid has no budget to extend")
         if extra:
@@ -79,7 +83,7 @@ def resume(options: argparse.Namespace) -> int:
         if loaded[0].digest != opened["data"]["digest"]:
             now, then = loaded[0].digest[:12], opened["data"]["digest"][:12]
             raise StorageError(f"{folder.execution}: the data have changed since (digest {now}, was {then})")
-        prepared = _prepare(folder, definition, int(opened["seed"]), loaded, Path(opened["folder"]))
+        prepared = _prepare(folder, definition, opened, loaded, Path(opened["folder"]))
         return _continue(options, prepared, begun, extend=options.extend or 0)
 
 
@@ -98,12 +102,17 @@ def _continue(options: argparse.Namespace, prepared: Prepared, begun: float, ext
 
 
 def _prepare(
-    folder: ExecutionFolder, definition: Definition, seed: int, loaded: tuple[Dataset, Split], home: Path
+    folder: ExecutionFolder,
+    definition: Definition,
+    opened: Mapping[str, Any],
+    loaded: tuple[Dataset, Split],
+    home: Path,
 ) -> Prepared:
-    from sweeps.strategies import make_strategy
+    from sweeps.procedure import Procedure
 
-    strategy = make_strategy(definition.search, definition.space, seed)
-    return Prepared(folder, definition, *loaded, strategy, home, seed)
+    seed, first_replicate = int(opened["seed"]), int(opened.get("first_replicate", 0))
+    procedure = Procedure(definition, seed, first_replicate=first_replicate)
+    return Prepared(folder, definition, *loaded, procedure, home, seed, first_replicate)
 
 
 def load_data(definition: Definition) -> tuple[Dataset, Split]:
@@ -128,6 +137,7 @@ def load_data(definition: Definition) -> tuple[Dataset, Split]:
 
 def _opening(options: argparse.Namespace, prepared: Prepared) -> dict[str, Any]:
     from sweeps.environment import describe_environment
+    from sweeps.procedure import measure_of
 
     definition, parts = prepared.definition, prepared.split
     return {
@@ -140,6 +150,8 @@ def _opening(options: argparse.Namespace, prepared: Prepared) -> dict[str, Any]:
         "objective": definition.search.objective,
         "direction": definition.search.direction,
         "seed": prepared.seed,
+        "first_replicate": prepared.first_replicate,
+        "measure": measure_of(definition.comparison, prepared.dataset.task),
         "slots": options.workers or os.cpu_count(),
         "planned": _planned(prepared),
         "data": {
@@ -163,9 +175,8 @@ def _home(name_or_path: str) -> Path:
 
 
 def _planned(prepared: Prepared) -> int | None:
-    """How many trials the execution will train in all, where its strategy knows."""
-    points = prepared.strategy.planned
-    return None if points is None else points * prepared.definition.search.replicates
+    """How many trials the execution will train in all, where that is known."""
+    return prepared.procedure.planned
 
 
 def overrides(options: argparse.Namespace) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sweeps.cli.train import Clock
 
 SHOWN = 5
+MOST_CONFIRMED = 12
 
 
 def print_end(
@@ -25,6 +26,7 @@ def print_end(
     name = folder.execution
     print_counts(console, status)
     print_best(console, status)
+    print_confirmed(console, status)
     console.print(f"\ntime:    {clock}", highlight=False)
     if status.closed == "interrupted":
         console.print(f"resume:  sweep resume {name}{option}", highlight=False, soft_wrap=True)
@@ -77,6 +79,30 @@ def print_best(console: Console, status: Status, n: int = SHOWN) -> None:
         console.print(Text(f"#{trial.order} {trial.status}: {what}  ({describe_point(trial.point)})"), soft_wrap=True)
     if len(failures) > n:
         console.print(f"… and {len(failures) - n} more without a value")
+
+
+def print_confirmed(console: Console, status: Status, n: int = MOST_CONFIRMED) -> None:
+    """The points that were trained again on fresh replicates, with their mean on the test part."""
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = status.confirmed()
+    if not rows:
+        return
+    table = Table(title=f"confirmed: {status.measure} of fresh replicates", title_justify="left", box=None)
+    for heading in ("mean", "lowest", "highest", "replicates"):
+        table.add_column(heading, justify="right")
+    table.add_column("point")
+    for row in rows[:n]:
+        numbers = (row.mean, min(row.scores, default=row.mean), max(row.scores, default=row.mean))
+        count = str(len(row.scores)) + (f", {row.without} without" if row.without else "")
+        words = (f"{row.level}: " if row.level and row.level not in row.point.values() else "") + describe_point(
+            row.point, 200
+        )
+        table.add_row(*(f"{number:.4f}" for number in numbers), count, Text(words))
+    console.print(table)
+    if len(rows) > n:
+        console.print(f"… and {len(rows) - n} more")
 
 
 def time_left(seconds: float | None) -> str:

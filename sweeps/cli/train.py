@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from model.datasets import Dataset, Split
     from sweeps.definition import Definition
-    from sweeps.strategies import History
+    from sweeps.procedure import Procedure
 
 QUIET_SECONDS = 3.0  # of waiting for MLflow at the end before a word is said about it
 
@@ -36,9 +36,10 @@ class Prepared:
     definition: Definition
     dataset: Dataset
     split: Split
-    strategy: History
+    procedure: Procedure
     home: Path  # the folder of the definition's file
     seed: int
+    first_replicate: int
 
 
 @dataclass
@@ -101,7 +102,9 @@ def _run_trials(
     from sweeps.live import live_view
 
     phase = ["starting Ray"]
-    threading.Thread(target=prepared.strategy.warm_up, name="warm up", daemon=True).start()  # imports, while Ray starts
+    threading.Thread(
+        target=prepared.procedure.warm_up, name="warm up", daemon=True
+    ).start()  # imports, while Ray starts
     with live_view(journal, phase, console, quiet=options.quiet), ExitStack() as stack:
         connection = stack.enter_context(connect(options.cluster, slots=options.workers))
         phase.append("starting the first trials")
@@ -109,7 +112,7 @@ def _run_trials(
 
         slots = min(options.workers or connection.cpus, connection.cpus)
         digest = prepared.dataset.digest
-        execution = Execution(journal, prepared.definition, prepared.strategy, slots=slots, data_digest=digest)
+        execution = Execution(journal, prepared.definition, prepared.procedure, slots=slots, data_digest=digest)
         execution.replay()
         clock.parts["start"] = time.monotonic() - clock.begun
         with clock.part("trials"):

@@ -33,6 +33,7 @@ SEARCH = (
     Option("objective", "choice", "validation/loss", choices=tuple(OBJECTIVES)),
     Option("objective_at", "choice", "last", choices=("last", "best")),
     Option("replicates", "integer", 1, low=1, high=1000),
+    Option("confirm", "integer", 5, low=0, high=1000),
     Option("seed", "integer", 0, low=0, high=2**32 - 1),
 )
 KINDS = {"integer": "a whole number", "real": "a number", "choice": "text", "flag": "true or false", "text": "text"}

@@ -12,23 +12,24 @@ from pathlib import Path
 from types import MappingProxyType
 
 from model.datasets import DATASETS
-from model.hyperparameters import HyperParameter, HyperParameterError, complete, hyperparameters
+from model.hyperparameters import HyperParameter, hyperparameters
 from model.plugins import PluginError, load_plugins
+from sweeps.definition.comparisons import ComparisonReader
+from sweeps.definition.effects import refused_combinations, without_effect
 from sweeps.definition.fields import DATA, OBJECTIVES, SEARCH, checked, wrong
-from sweeps.definition.parts import DataSection, Definition
+from sweeps.definition.parts import ComparisonSection, DataSection, Definition, Level
 from sweeps.definition.reading import Entry, Source, parse, parse_override, read
 from sweeps.definition.spaces import SpaceReader, canonical, fault, flattened
 from sweeps.mistakes import DefinitionError, Mistake, did_you_mean, kind_of, listed, shown
-from sweeps.space import Axis, Choice, Grid, GridTooLarge, Space, SpaceError, Value
-from sweeps.space.point import frozen, thawed
+from sweeps.space import Axis, Grid, GridTooLarge, Space, SpaceError, Value
+from sweeps.space.point import frozen
 from sweeps.strategies import STRATEGIES, Option, SearchSection
 
-SECTIONS = ("data", "model", "training", "search", "space")
-LATER = {"comparison": "comparisons", "budget": "budgets other than search.trials"}
+SECTIONS = ("data", "model", "training", "search", "space", "comparison")
+LATER = {"budget": "budgets other than search.trials"}
 TOP = ("name", "description", "plugins")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 SECTION_KEYS = {option.name: "data" for option in DATA} | {option.name: "search" for option in SEARCH}
-CORNERS = 400  # combinations of extreme values that the model is asked about
 
 
 def load_definition(name_or_path: str, overrides: Sequence[tuple[str, str]] = ()) -> Definition:
@@ -63,6 +64,7 @@ class _Reader:
         self.plugins, self.plugins_digest = self._plugins()
         self.known = self._known()
         self.entries = {section: self._section(section) for section in SECTIONS}
+        self.comparing = ComparisonReader(self.entries["comparison"], self.known, self.mistakes)
         for entry in overrides:
             self._override(entry)
 
@@ -79,16 +81,62 @@ class _Reader:
         """The definition; None, or one that must not be used, if there are mistakes."""
         self._unknown_keys()
         name, description = self._name(), self._description()
+        self._budget_of_comparison()
         data, fixed, search = self._data(), self._fixed(), self._search()
         space = self._space(fixed)
-        if space is None or search is None or data is None or self.mistakes:
+        if space is None or search is None or data is None:
+            return None
+        comparison = self.comparing.section(space, fixed, self.entries["space"]) if self.entries["comparison"] else None
+        if self.mistakes:
             return None
         self._size(space, search)
-        self._combinations(space, fixed)
+        for level in comparison.levels if comparison is not None else (Level("", {}),):
+            for key, message in refused_combinations(space.given(level.values), {**fixed, **level.values}).items():
+                self.mistakes.append(self._place(key).mistake(message))
+        self._confirmation(data, search, comparison)
         text, origin = self.source.text, self.source.origin
         return Definition(
-            name, description, data, fixed, search, space, self.plugins, self.plugins_digest, text, origin
+            name, description, data, fixed, search, space, comparison, self.plugins, self.plugins_digest, text, origin
         )
+
+    def _place(self, name: str) -> Entry:
+        """Where a hyper-parameter stands, whatever section that is."""
+        places = (entries[name] for entries in self.entries.values() if name in entries)
+        return next(places, Entry(None, ("space",), self.source))
+
+    def _budget_of_comparison(self) -> None:
+        """A comparison's budget stands in its section: hand it to [search], which names the strategy alone then."""
+        section, search = self.entries["comparison"], self.entries["search"]
+        if not section:
+            return
+        trials = search.pop("trials", None)
+        if trials is not None and trials.source is None:  # --trials, --set search.trials
+            section["trials_per_level"] = trials
+        elif trials is not None:
+            self.mistakes.append(trials.mistake("a comparison's budget is comparison.trials_per_level"))
+        if "confirm" in search:
+            self.mistakes.append(search["confirm"].mistake("a comparison is confirmed by comparison.confirm"))
+        tuned = set(self.entries["space"]) - {self.comparing.factor} - self.comparing.given()
+        if tuned and "trials_per_level" in section:
+            search["trials"] = section["trials_per_level"]
+        elif tuned and section and "strategy" in search and search["strategy"].value != "grid":
+            self._missing(
+                "comparison", "trials_per_level", f"the number of points each level may try ({listed(tuned)})"
+            )
+            search["trials"] = Entry(1, ("search", "trials"), self.source)
+        elif not tuned:
+            for key in ("trials_per_level", "repeats"):
+                if key in section:
+                    message = "nothing is tuned: [space] holds no more than the factor, so there is no budget to share"
+                    self.mistakes.append(section[key].mistake(message))
+            search.setdefault("strategy", Entry("grid", ("search", "strategy"), self.source))
+
+    def _confirmation(self, data: DataSection, search: SearchSection, comparison: ComparisonSection | None) -> None:
+        """Refuse to confirm where there is no test part to judge by."""
+        if data.test > 0 or (comparison is None and "confirm" not in self.entries["search"]) or not search.confirm:
+            return
+        place = self.entries["data"].get("test") or self.entries["data"]["name"]
+        self.mistakes.append(place.mistake("a confirmation is judged on the test part; expected data.test above 0"))
 
     def _section(self, section: str) -> dict[str, Entry]:
         """The entries of a table by key, in [model], [training] and [space] by flat name."""
@@ -98,7 +146,7 @@ class _Reader:
         if not isinstance(table.value, dict):
             self.mistakes.append(table.mistake(f"expected a table, [{section}], got {kind_of(table.value)}"))
             return {}
-        if section in ("data", "search"):
+        if section in ("data", "search", "comparison"):
             return {key: Entry(value, (section, key), self.source) for key, value in table.value.items()}
         entries: dict[str, Entry] = {}
         for name, path, value in flattened(table.value, self.known):
@@ -278,7 +326,7 @@ class _Reader:
                 axes += reader.axes(name, entry)
             else:
                 self._unknown(entry, name, "space")
-        if not self.entries["space"]:
+        if not self.entries["space"] and not self.entries["comparison"]:
             self._missing("space", "", "at least one hyper-parameter to search")
         if len(self.mistakes) > before:
             return None
@@ -288,28 +336,9 @@ class _Reader:
         except SpaceError as error:
             self.mistakes.append(Entry(None, ("space",), self.source).mistake(str(error)))
             return None
-        self._never_active(space, fixed)
+        for name, why in without_effect(space, fixed, self.known, self.comparing.given()):
+            self.mistakes.append(self._place(name).mistake(why))
         return space
-
-    def _never_active(self, space: Space, fixed: Mapping[str, Value]) -> None:
-        """Refuse what can have no effect: a hyper-parameter whose conditions nothing in the definition meets."""
-        axes = {axis.name.removesuffix(".depth"): axis for axis in space.axes if not axis.name.endswith(".width")}
-        rows = [(name, axis.when) for name, axis in axes.items()] + [
-            (name, self.known[name].active_when) for name in fixed
-        ]
-        for name, when in rows:
-            for other, allowed in when:
-                if not _possible(other, tuple(allowed), axes.get(other), space):
-                    needs = (
-                        f"{other} is {listed(shown(value) for value in allowed)}"
-                        if allowed
-                        else f"{other} is switched on"
-                    )
-                    has = "searched among others" if other in axes else shown(thawed(space.constants[other]))
-                    entry = next(entries[name] for entries in self.entries.values() if name in entries)
-                    self.mistakes.append(
-                        entry.mistake(f"has no effect: it matters only where {needs}, and here {other} is {has}")
-                    )
 
     def _size(self, space: Space, search: SearchSection) -> None:
         """Refuse a grid above its cap, with its number of points: a product, nothing is listed."""
@@ -332,28 +361,6 @@ class _Reader:
                 place.mistake(f"the grid has {count:,} points, allowed are {cap:,} (search.cap); {advice}")
             )
 
-    def _combinations(self, space: Space, fixed: Mapping[str, Value]) -> None:
-        """Let the model judge combinations of extreme values: what one owner of a shared name allows another may
-        refuse."""
-        corners = tuple(
-            axis if isinstance(axis, Choice) else Choice(axis.name, (axis.value(0.0), axis.value(1.0)), axis.when)
-            for axis in space.axes
-        )
-        try:
-            grid = Grid(Space(corners, space.constants), None)
-        except GridTooLarge:
-            return
-        problems: dict[str, str] = {}
-        for step in range(min(grid.count, CORNERS)):
-            try:
-                complete({**fixed, **grid.point(step * grid.count // min(grid.count, CORNERS))})
-            except HyperParameterError as error:
-                for problem in error.problems:
-                    problems.setdefault(problem.name, problem.message)
-        for name, message in problems.items():
-            places = (entries[name] for entries in self.entries.values() if name in entries)
-            self.mistakes.append(next(places, Entry(None, ("space",), self.source)).mistake(message))
-
     def _keys(self, section: str, entries: Mapping[str, Entry], known: Sequence[str]) -> None:
         for key, entry in entries.items():
             if key not in known:
@@ -368,16 +375,3 @@ class _Reader:
         elsewhere = name in SECTION_KEYS and f"; it belongs into [{SECTION_KEYS[name]}]"
         hint = elsewhere or did_you_mean(name, names) or did_you_mean(name, self.known)
         self.mistakes.append(entry.mistake(f"unknown hyper-parameter, allowed: {listed(names, 40)}{hint}"))
-
-
-def _possible(name: str, allowed: tuple[Value, ...], axis: Axis | None, space: Space) -> bool:
-    """Whether the hyper-parameter can have one of the values; no values mean that it can be switched on."""
-    if axis is None:
-        return (
-            space.met((name, allowed), {})
-            if not any(other.name.startswith(f"{name}.") for other in space.axes)
-            else True
-        )
-    if isinstance(axis, Choice):
-        return any(space.met((name, allowed), {name: value}) for value in axis.values)
-    return any(axis.unit(value) is not None for value in allowed) if allowed else axis.high != 0

@@ -30,6 +30,46 @@ class DataSection:
 
 
 @dataclass(frozen=True)
+class Level:
+    """One alternative of a comparison: the hyper-parameters that make it, and its strategy where that is the factor."""
+
+    name: str
+    values: Mapping[str, Value]
+    strategy: str = ""
+
+    def same_as(self, other: Level) -> bool:
+        """Whether two levels are one alternative under two names."""
+        return self.values == other.values and self.strategy == other.strategy
+
+
+@dataclass(frozen=True)
+class ComparisonSection:
+    """What is compared, and at what price.
+
+    Each level is tuned by `repeats` independent searches of `trials_per_level` points (None: nothing is tuned, or a
+    whole grid); the best point of each is trained on `confirm` fresh replicates and judged by `measure` on the test
+    part ("": accuracy, for a regression the loss). `worth` is the smallest difference worth having (0: not given).
+    """
+
+    factor: str
+    levels: tuple[Level, ...]
+    trials_per_level: int | None = None
+    repeats: int = 1
+    confirm: int = 10
+    measure: str = ""
+    worth: float = 0.0
+
+    def canonical(self) -> dict[str, object]:
+        """The section as JSON-able values."""
+        levels = [
+            {"name": level.name, "values": {name: thawed(value) for name, value in level.values.items()}}
+            | ({"strategy": level.strategy} if level.strategy else {})
+            for level in self.levels
+        ]
+        return {name: getattr(self, name) for name in self.__dataclass_fields__} | {"levels": levels}
+
+
+@dataclass(frozen=True)
 class Definition:
     """What to compare. `fixed` are the hyper-parameters given in [model] and [training], `space` the searched ones."""
 
@@ -39,6 +79,7 @@ class Definition:
     fixed: Mapping[str, Value]
     search: SearchSection
     space: Space
+    comparison: ComparisonSection | None = None
     plugins: tuple[str, ...] = ()
     plugins_digest: str = ""
     text: str = field(default="", compare=False)
@@ -53,6 +94,7 @@ class Definition:
             "fixed": {name: thawed(value) for name, value in sorted(self.fixed.items())},
             "search": _search(self.search),
             "space": self.space.canonical(),
+            **({} if self.comparison is None else {"comparison": self.comparison.canonical()}),
             "plugins": list(self.plugins),
             "plugins_digest": self.plugins_digest,
         }

@@ -48,6 +48,9 @@ class Run:
     attempts: int = 1
     node: str = ""
     seconds: float = math.nan
+    stage: str = "search"  # or confirmation: on fresh replicates, judged on the test part
+    level: str = ""  # of a comparison
+    repeat: int = 0  # which independent search of its level
 
     @cached_property
     def point_name(self) -> PointName:

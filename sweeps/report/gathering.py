@@ -104,6 +104,9 @@ def read_trial_document(document: Mapping[str, Any], run: str, parameters: Mappi
         attempts=int(document.get("attempts") or 1),
         node=str(document.get("node") or ""),
         seconds=as_number(document.get("seconds")),
+        stage=str(document.get("stage") or "search"),
+        level=str(document.get("level") or ""),
+        repeat=int(document.get("repeat") or 0),
     )
 
 

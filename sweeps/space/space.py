@@ -59,6 +59,23 @@ class Space:
 
         return None if any(axis.count is None for axis in self.axes) else Grid(self, None).count
 
+    def given(self, values: Mapping[str, Value]) -> Space:
+        """What is left of the space where these values are fixed: their axes go, and those that can be active no
+        more."""
+        gone = {name + part for name in values for part in ("", ".depth", ".width")}
+        constants = {**self.constants, **values}
+        axes = tuple(axis for axis in self.axes if axis.name not in gone)
+        while True:
+            left, names = Space(axes, constants), {axis.name for axis in axes}
+            kept = tuple(
+                axis
+                for axis in axes
+                if all(name in names or left.met((name, allowed), {}) for name, allowed in axis.when)
+            )
+            if kept == axes:
+                return left
+            axes = kept
+
     def active(self, axis: Axis, values: Mapping[str, Value]) -> bool:
         """Whether the axis's conditions hold, given the values of the active axes before it."""
         return all(self.met(condition, values) for condition in axis.when)

@@ -90,8 +90,8 @@ class Strategy(Protocol):
 
 @dataclass(frozen=True)
 class SearchSection:
-    """How it is searched. `trials` is the number of points (None: a whole grid); `options` are the strategy's own, all
-    of them."""
+    """How it is searched. `trials` is the number of points (None: a whole grid), `confirm` that of fresh replicates on
+    which the best points are judged (0: not at all); `options` are the strategy's own, all of them."""
 
     strategy: str
     trials: int | None = None
@@ -99,6 +99,7 @@ class SearchSection:
     direction: Direction = "minimize"
     objective_at: str = "last"
     replicates: int = 1
+    confirm: int = 5
     seed: int | None = None
     options: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 

@@ -39,12 +39,15 @@ def run_name(trial: Trial) -> str:
     chosen = [name for name in _NAMED_FIRST if name in point] or list(point)[:3]
     words = [_short(point[name]) for name in chosen]
     replicate = f".{trial.replicate}" if trial.replicates > 1 else ""
-    return " ".join(words)[:_LONGEST_NAME].strip() + f" #{trial.proposal.number}{replicate}"
+    stage = " confirmed" if trial.proposal.stage == "confirmation" else ""
+    return " ".join(words)[:_LONGEST_NAME].strip() + f"{stage} #{trial.proposal.number}{replicate}"
 
 
 def parameters(history: History, trial: Trial) -> dict[str, str]:
     """Completed hyper-parameters and the data's name: text as it is, anything else as JSON."""
     given = {**trial.hyperparameters, "data.name": history.opening["data"]["name"]}
+    if trial.proposal.level:
+        given[names.LEVEL_PARAMETER] = trial.proposal.level
     return {name: _text(value)[: names.LONGEST_PARAMETER] for name, value in given.items()}
 
 
@@ -58,6 +61,8 @@ def first_tags(history: History, trial: Trial) -> dict[str, str]:
             names.TRIAL: trial.key,
             names.REPLICATE: str(trial.replicate),
             names.ORDER: str(proposal.number),
+            names.STAGE: proposal.stage,
+            **({names.LEVEL: proposal.level, names.REPEAT: str(proposal.repeat)} if proposal.level else {}),
             names.POINT: canonical(proposal.point),
             names.REASON: canonical(proposal.reason),
             names.SPECIFICATION: canonical(trial.specification),
@@ -142,6 +147,9 @@ def trial_document(history: History, trial: Trial) -> dict[str, Any]:
         "key": trial.key,
         "replicate": trial.replicate,
         "order": trial.proposal.number,
+        "stage": trial.proposal.stage,
+        "level": trial.proposal.level,
+        "repeat": trial.proposal.repeat,
         "point": dict(trial.proposal.point),
         "reason": dict(trial.proposal.reason),
         "seen": trial.proposal.seen,
@@ -184,6 +192,9 @@ def execution_document(history: History) -> dict[str, Any]:
                 "point": dict(p.point),
                 "reason": dict(p.reason),
                 "seen": p.seen,
+                "stage": p.stage,
+                "level": p.level,
+                "repeat": p.repeat,
                 "trials": list(p.keys),
             }
             for p in history.proposals

@@ -30,13 +30,17 @@ class Record:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A point that the strategy proposed, and its trials' keys."""
+    """A point that was proposed, its trials' keys, and what it belongs to: a search or a confirmation, of which level
+    and repeat of a comparison ("" and 0 where nothing is compared)."""
 
     number: int
     point: Mapping[str, Any]
     reason: Mapping[str, Any]
     seen: int
     keys: tuple[str, ...]
+    stage: str = "search"
+    level: str = ""
+    repeat: int = 0
 
 
 @dataclass
@@ -139,7 +143,8 @@ class History:
 
     def _propose(self, body: dict[str, Any]) -> None:
         keys = tuple(each["key"] for each in body["trials"])
-        proposal = Proposal(body["number"], body["point"], body["reason"], body.get("seen", 0), keys)
+        role = {name: body[name] for name in ("stage", "level", "repeat") if name in body}
+        proposal = Proposal(body["number"], body["point"], body["reason"], body.get("seen", 0), keys, **role)
         self.proposals.append(proposal)
         for each in body["trials"]:
             trial = Trial(each["key"], each["replicate"], len(keys), each["specification"], proposal)

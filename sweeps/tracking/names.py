@@ -15,6 +15,9 @@ DEFINITION = "kurabe.definition"  # digits
 TRIAL = "kurabe.trial"  # the trial's key
 REPLICATE = "kurabe.replicate"
 ORDER = "kurabe.order"  # the number of the proposal that the trial belongs to
+STAGE = "kurabe.stage"  # search | confirmation
+LEVEL = "kurabe.level"  # of a comparison; absent where nothing is compared
+REPEAT = "kurabe.repeat"  # which independent search of its level, from 0
 POINT = "kurabe.point"  # canonical JSON
 REASON = "kurabe.reason"  # JSON: why the strategy proposed the point
 SPECIFICATION = "kurabe.specification"  # JSON: hyper-parameters, replicate, seed: all that fixes the training
@@ -29,6 +32,8 @@ GIT_COMMIT = "kurabe.git_commit"
 GIT_DIRTY = "kurabe.git_dirty"
 CLOSED = "kurabe.closed"  # of a summary: why the execution ended
 COUNTS = "kurabe.counts"  # of a summary: JSON, trials by status
+
+LEVEL_PARAMETER = "comparison.level"  # the same as a parameter, by which the UI groups runs
 
 # MLflow's own
 GIT_COMMIT_MLFLOW = "mlflow.source.git.commit"

@@ -265,6 +265,11 @@ def test_a_space_of_one_point(make: Make) -> None:
     assert points(run(make(space))) == [Point({"optimizer": "adam"})]
 
 
+def test_a_space_of_one_axis(make: Make) -> None:
+    proposed = points(run(make(Space((Range("learning_rate", 1e-4, 1.0, log=True),)))))
+    assert len(set(proposed)) == len(proposed) >= 5  # a grid has as many as it is fine
+
+
 def test_an_exhausted_space_ends_with_every_point_proposed_once(make: Make) -> None:
     axes = (
         Choice("optimizer", ("sgd", "momentum")),

@@ -232,6 +232,29 @@ def test_arrays_that_are_read_only_or_scattered_do(blobs: Split) -> None:
     assert bits(list(train(specification, scattered))) == bits(list(train(specification, blobs)))
 
 
+def test_only_a_confirmation_looks_at_the_test_part_and_only_once(blobs: Split) -> None:
+    plain = Specification({"epochs": 3, "hidden": [8], "batch_size": 10}, replicate=2)
+    judged = dataclasses.replace(plain, test=True)
+    records = list(train(judged, blobs))
+    assert [any(name.startswith("test/") for name in record.metrics) for record in records] == [
+        False,
+        False,
+        False,
+        True,
+    ]
+    training = Training(plain, blobs)
+    others = list(training)
+    assert not any(name.startswith("test/") for record in others for name in record.metrics)
+    assert training.evaluate("test") == {
+        name: value for name, value in records[-1].metrics.items() if name.startswith("test/")
+    }
+    assert plain.to_json() != judged.to_json()
+    assert Specification.from_json(judged.to_json()) == judged
+    without = dataclasses.replace(blobs, test=blobs.test[:0])
+    with pytest.raises(DataError, match="expected samples in the test part"):
+        Training(judged, without)
+
+
 def test_divergence_is_a_result(blobs: Split) -> None:
     training = Training(
         Specification({"optimizer": "sgd", "learning_rate": 1e6, "hidden": [8, 8], "epochs": 20}), blobs

@@ -10,8 +10,9 @@ import pytest
 from sweeps.definition import Definition, load_definition
 from sweeps.execution import MAX_ATTEMPTS, Execution, Job
 from sweeps.journal import Journal
+from sweeps.procedure import Procedure
 from sweeps.space import Point
-from sweeps.strategies import Done, Outcome, Proposal, Strategy, Wait, make_strategy
+from sweeps.strategies import Done, History, Proposal, Wait
 
 TEXT = """
 name = "demo"
@@ -25,6 +26,7 @@ trials = 6
 seed = 1
 replicates = {replicates}
 objective_at = "{at}"
+confirm = {confirm}
 [space]
 optimizer = ["sgd", "momentum", "adam"]
 learning_rate = {{ low = 1e-3, high = 1e-1, scale = "log" }}
@@ -38,17 +40,22 @@ def journal(tmp_path: Path) -> Journal:
     return made
 
 
-def _definition(folder: Path, *, strategy: str = "random", replicates: int = 1, at: str = "last") -> Definition:
+def _definition(
+    folder: Path, *, strategy: str = "random", replicates: int = 1, at: str = "last", confirm: int = 0
+) -> Definition:
     path = folder / "demo.toml"
-    path.write_text(TEXT.format(strategy=strategy, replicates=replicates, at=at), encoding="utf-8")
+    path.write_text(TEXT.format(strategy=strategy, replicates=replicates, at=at, confirm=confirm), encoding="utf-8")
     return load_definition(str(path))
 
 
 def _execution(
-    journal: Journal, definition: Definition, *, slots: int = 1, strategy: Strategy | None = None
+    journal: Journal, definition: Definition, *, slots: int = 1, strategy: History | None = None
 ) -> Execution:
-    chosen = strategy or make_strategy(definition.search, definition.space, 1)
-    return Execution(journal, definition, chosen, slots=slots, data_digest="d")
+    with pytest.MonkeyPatch.context() as patch:
+        if strategy is not None:
+            patch.setattr("sweeps.procedure.make_strategy", lambda *arguments: strategy)
+        procedure = Procedure(definition, 1)
+    return Execution(journal, definition, procedure, slots=slots, data_digest="d")
 
 
 def _record(epoch: int, loss: float | str) -> dict[str, Any]:
@@ -150,36 +157,30 @@ def test_a_trial_that_is_lost_again_and_again_is_given_up(journal: Journal, tmp_
     assert _taken(execution).key != key
 
 
-class _Twice:
+class _Twice(History):
     """A strategy that proposes the same training by two points: `momentum` means nothing under sgd."""
 
-    planned = 2
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def ask(self) -> Proposal | Wait | Done:
-        self.asked += 1
-        if self.asked > 2:
+    def propose(self, number: int) -> Proposal | Wait | Done:
+        if number >= 2:
             return Done("exhausted")
-        return Proposal(
-            Point({"optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.1 * self.asked}), {"kind": "grid"}
-        )
+        return Proposal(Point({"optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.1 * number}), {"kind": "grid"})
 
-    def tell(self, point: Point, outcome: Outcome) -> None: ...
 
-    def remember(self, proposal: Proposal) -> None:
-        self.asked += 1
+def _twice(definition: Definition) -> _Twice:
+    return _Twice(definition.space, seed=1, trials=None, direction="minimize")
 
 
 def test_the_same_training_is_never_done_twice(journal: Journal, tmp_path: Path) -> None:
-    execution = _execution(journal, _definition(tmp_path), slots=2, strategy=_Twice())
+    definition = _definition(tmp_path)
+    strategy = _twice(definition)
+    execution = _execution(journal, definition, slots=2, strategy=strategy)
     _train(execution, _taken(execution), 0.5)
     execution.prepare()
     assert execution.take() is None
     assert execution.finished
     assert [body["why"] for body in _body(journal, "skipped")] == ["the same training as proposal 1"]
-    again = _execution(journal, _definition(tmp_path), slots=2, strategy=_Twice())
+    assert [outcome.values for _, outcome in strategy.told] == [(0.5,), (0.5,)]  # both points went as the one training
+    again = _execution(journal, definition, slots=2, strategy=_twice(definition))
     again.replay()
     again.prepare()
     assert again.finished

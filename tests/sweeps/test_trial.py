@@ -94,7 +94,7 @@ def test_a_point_has_one_trial_a_replicate(definition: Definition) -> None:
     trials = form_trials(definition, point, data_digest="d")
     assert [trial.replicate for trial in trials] == [0, 1, 2]
     assert len({trial.key for trial in trials}) == 3
-    assert [trial.replicate for trial in form_trials(definition, point, data_digest="d", first=5)] == [5, 6, 7]
+    assert [trial.replicate for trial in form_trials(definition, point, (5, 6, 7), data_digest="d")] == [5, 6, 7]
 
 
 def test_a_specification_survives_json(definition: Definition) -> None:

@@ -30,13 +30,18 @@ class GroupedMatern(StationaryKernelMixin, NormalizedKernelMixin, Kernel):  # ty
         self.length_scale_bounds = length_scale_bounds
 
     @property
+    def scales(self) -> Array:
+        """The length scales (groups,): scikit-learn makes a single one a bare number."""
+        return np.atleast_1d(np.asarray(self.length_scale, dtype=float))
+
+    @property
     def hyperparameter_length_scale(self) -> Hyperparameter:
         """The one fitted quantity, known to scikit-learn by this property's name."""
-        return Hyperparameter("length_scale", "numeric", self.length_scale_bounds, len(self.length_scale))
+        return Hyperparameter("length_scale", "numeric", self.length_scale_bounds, len(self.scales))
 
     def __call__(self, X: Array, Y: Array | None = None, eval_gradient: bool = False) -> Any:  # noqa: N803  # their names
         """k(X, Y), shape (n, m); with `eval_gradient` also dk(X, X)/d log l, shape (n, n, groups)."""
-        columns = np.asarray(self.length_scale, dtype=float)[self.groups]
+        columns = self.scales[self.groups]
         scaled = X / columns
         root = np.sqrt(5.0) * cdist(scaled, scaled if Y is None else Y / columns)
         decay = np.exp(-root)
@@ -45,8 +50,8 @@ class GroupedMatern(StationaryKernelMixin, NormalizedKernelMixin, Kernel):  # ty
             return kernel
         # dk/d log l_a = (5/3) (d_a²/l_a²) (1 + √5 r) exp(−√5 r)
         slope = (5.0 / 3.0) * (1.0 + root) * decay
-        gradient = np.empty((*kernel.shape, len(self.length_scale)))
-        for group in range(len(self.length_scale)):
+        gradient = np.empty((*kernel.shape, len(self.scales)))
+        for group in range(len(self.scales)):
             part = scaled[:, self.groups == group]
             gradient[:, :, group] = slope * cdist(part, part, "sqeuclidean")
         return kernel, gradient

@@ -69,7 +69,7 @@ def fit(rows: Array, targets: Array, groups: Groups, known_noise: float | None) 
         warnings.simplefilter("ignore", ConvergenceWarning)  # a number at its bound is what the bound is for
         model.fit(rows, targets)
     product = model.kernel_.k1
-    lengths = tuple(float(length) for length in product.k2.length_scale)
+    lengths = tuple(float(length) for length in product.k2.scales)
     return Fitted(lengths, float(product.k1.constant_value), float(model.noise_))
 
 
