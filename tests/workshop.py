@@ -28,6 +28,7 @@ batch_size = 32
 [search]
 strategy = "{strategy}"
 trials = {trials}
+confirm = {confirm}
 seed = 3
 [space]
 optimizer = ["sgd", "adam"]
@@ -42,10 +43,19 @@ class Workshop:
     folder: Path
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
-    def define(self, name: str, *, epochs: int = 20, trials: int = 8, strategy: str = "random", more: str = "") -> Path:
+    def define(
+        self,
+        name: str,
+        *,
+        epochs: int = 20,
+        trials: int = 8,
+        strategy: str = "random",
+        confirm: int = 0,
+        more: str = "",
+    ) -> Path:
         """Write a definition file of the user's own."""
         path = self.folder / f"{name}.toml"
-        text = DEFINITION.format(name=name, epochs=epochs, trials=trials, strategy=strategy)
+        text = DEFINITION.format(name=name, epochs=epochs, trials=trials, strategy=strategy, confirm=confirm)
         path.write_text(text + more, encoding="utf-8")
         return path
 

@@ -71,6 +71,7 @@ epochs = {epochs}
 [search]
 strategy = "random"
 trials = {trials}
+confirm = 0
 seed = {seed}
 [space]
 learning_rate = {{ low = 1e-4, high = 1e-2, scale = "log" }}

@@ -46,8 +46,12 @@ def test_the_report_of_a_real_sweep_tells_what_mlflow_holds(smoke: Path, tmp_pat
     client = MlflowClient(uri)
     experiment = client.get_experiment_by_name("smoke")
     assert experiment is not None
-    runs = client.search_runs([experiment.experiment_id], "tags.`kurabe.kind` = 'trial'")
-    assert len(runs) == 4
+    every = client.search_runs([experiment.experiment_id], "tags.`kurabe.kind` = 'trial'")
+    runs = [run for run in every if run.data.tags["kurabe.stage"] == "search"]
+    confirmed = [run for run in every if run.data.tags["kurabe.stage"] == "confirmation"]
+    assert (len(runs), len(confirmed)) == (4, 6)
+    assert all("test/accuracy" in run.data.metrics for run in confirmed)
+    assert not any("test/accuracy" in run.data.metrics for run in runs)
     for run in runs:
         assert run.info.run_id[:8] in html
     best = min(float(run.data.tags["kurabe.value"]) for run in runs)

@@ -86,6 +86,7 @@ def test_trials_that_raise_or_diverge_are_results_and_the_sweep_goes_on(workshop
         epochs = 4
         [search]
         strategy = "grid"
+        confirm = 0
         [space]
         learning_rate = [0.1, 3.0, 1e6, 0.01]
     """
