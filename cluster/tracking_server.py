@@ -7,6 +7,7 @@ MLFLOW_TRACKING_URI names another: a server (http, https), a database, or a sqli
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import os
 import re
 import signal
@@ -29,7 +30,8 @@ VARIABLE = "MLFLOW_TRACKING_URI"
 START_SECONDS = 60.0  # a server that does not answer by then is given up; on a busy machine it needs ten
 KIND, EXECUTION = "kurabe.kind", "kurabe.execution"  # tags of every run: trial or execution; digits-1
 VIEW = "mlflow.sharedViewState."  # and the execution: the experiment's tag with the view that the UI opens
-_SECRET = re.compile(r"(?<=://)[^/@\s]+@")
+_SECRET = re.compile(r"(?<=://)[^\s'\"<>]*@|(?<=password=)[^&\s'\"]+")  # a password may hold an @ of its own
+_DRIVERS = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary"}  # names on the package index that differ
 
 
 class TrackingError(Exception):
@@ -89,7 +91,39 @@ def is_server(uri: str) -> bool:
 
 def hide_secrets(text: str) -> str:
     """The text without the user names and passwords of the URIs in it."""
-    return _SECRET.sub("***@", text)
+    return _SECRET.sub(lambda found: "***@" if found[0].endswith("@") else "***", text)
+
+
+def missing_packages(uri: str, artifacts: str) -> list[str]:
+    """What a store needs that is not installed: its database's driver, boto3 for artifacts in S3; each with its fix.
+
+    Which artifacts a server hands out is the server's affair and not looked at here.
+
+    Raises:
+        TrackingError: SQLAlchemy knows no such kind of database.
+    """
+    needed: dict[str, str] = {}
+    if not is_server(uri) and store_file(uri) is None:
+        needed[_driver(uri)] = f"{VARIABLE} names a database"
+    if artifacts.startswith("s3://"):
+        needed["boto3"] = "artifacts are kept in S3"
+    return [how_to_install(name, why) for name, why in needed.items() if importlib.util.find_spec(name) is None]
+
+
+def how_to_install(module: str, why: str) -> str:
+    """The words for a package that is not there."""
+    return f"{why}, and the package for it is not installed: pip install '{_DRIVERS.get(module, module)}'"
+
+
+def _driver(uri: str) -> str:
+    """The module that SQLAlchemy will ask for: `+psycopg` names it, else it is the default of the installed version."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+    try:
+        return make_url(uri).get_dialect().driver
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise TrackingError(f"{VARIABLE}={hide_secrets(uri)}: {hide_secrets(str(error))}") from error
 
 
 def serve(storage: Path, execution: str, *, port: int = 0, browser: bool = True) -> int:

@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from cluster.tracking_server import TrackingError, exclusive, hide_secrets, is_server, opening_lock, store_file
+from cluster.tracking_server import (
+    TrackingError,
+    exclusive,
+    hide_secrets,
+    how_to_install,
+    is_server,
+    opening_lock,
+    store_file,
+)
 from sweeps.tracking import names
 from sweeps.tracking.names import Away, Refused, Vanished
 
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 _PAGE = 1000
+_CONNECT_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -208,6 +217,8 @@ class Store:
                 if not self._file.exists():
                     _let_readers_in(self._file)
                 _sync_less()
+            elif not is_server(self.uri):
+                _knock(self.uri)
             client = MlflowClient(tracking_uri=self.uri)
             client.search_experiments(max_results=1)  # makes the schema where it is missing
             if self._file is not None:
@@ -264,6 +275,9 @@ def translated(uri: str) -> Iterator[None]:
         yield
     except TrackingError:
         raise
+    except ModuleNotFoundError as error:
+        why = f"MLflow at {hide_secrets(uri)} needs {error.name}"
+        raise Refused(how_to_install(str(error.name), why)) from error
     except (
         Exception
     ) as error:  # databases, HTTP and object stores raise their own kinds, none of them declared by MLflow
@@ -295,6 +309,16 @@ def set_defaults(*, retries: int = 0) -> None:
     }
     for name, value in wanted.items():
         os.environ.setdefault(name, value)
+
+
+def _knock(uri: str) -> None:
+    """One connection to a database, and the error it brings: MLflow's own first one is tried for two minutes."""
+    import sqlalchemy
+
+    options = {"connect_timeout": _CONNECT_SECONDS} if uri.startswith("postgresql") else {}
+    engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.pool.NullPool, connect_args=options)
+    with engine.connect():
+        pass
 
 
 def _let_readers_in(file: Path) -> None:

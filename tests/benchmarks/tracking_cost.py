@@ -4,21 +4,33 @@
 
 A trial has `--epochs` epochs × 16 metrics and pictures of 5 layers at epochs 0, the middle and the last. Journals are
 written first; then a fresh process projects each into a fresh sqlite store, and the processor time of that process is
-counted after three trials have warmed it up. With --scale, so many trials go into one store, and each fifth is timed.
+counted after three trials have warmed it up.
+
+With --scale, so many trials of one execution go into one store. It prints what writing cost for the first and the last
+tenth (linear means: the same), then the seconds of `sweep status`, of `sweep results`, and of the request behind the
+list of runs in the UI that `sweep ui` serves: as the UI asks for it by itself, and with the filter and the order of our
+saved view. Each is asked three times on one server; the median and the first count.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # whatever way this file is started
 
+from cluster.tracking_server import running_server
+from sweeps.tracking.view import comparison_view
 from tests.sweeps.tracking_journals import Sweep
 
 METRICS = (
@@ -82,7 +94,9 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=3, help="the quickest counts: others may use the machine")
-    parser.add_argument("--scale", type=int, default=0, help="instead: so many trials into one store")
+    parser.add_argument(
+        "--scale", type=int, default=0, help="instead: so many trials into one store, then ask for them"
+    )
     parser.add_argument("--no-ray", action="store_true", help="leave Ray's callback out")
     options = parser.parse_args()
     if options.scale:
@@ -108,13 +122,17 @@ def main() -> None:
 def measure(trials: int, epochs: int, *, pictures: bool) -> tuple[float, float, list[float]]:
     """(core seconds, wall seconds, core seconds at each trial's end) of projecting so many trials."""
     with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder), "warm-1", 3, epochs, pictures)
-        write(Path(folder), "cost-1", trials, epochs, pictures)
-        return run(WORKER, folder)
+        return fill(Path(folder), trials, epochs, pictures=pictures)
+
+
+def fill(storage: Path, trials: int, epochs: int, *, pictures: bool) -> tuple[float, float, list[float]]:
+    write(storage, "warm-1", 3, epochs, pictures)
+    write(storage, "cost-1", trials, epochs, pictures)
+    return run(WORKER, str(storage))
 
 
 def write(storage: Path, execution: str, trials: int, epochs: int, pictures: bool) -> None:
-    sweep = Sweep.begin(storage, execution)
+    sweep = Sweep.begin(storage, execution, planned=trials)
     for _ in range(trials):
         sweep.train(sweep.propose()[0], epochs=epochs, metrics=METRICS, layers=5 if pictures else 0)
     sweep.close()
@@ -127,15 +145,67 @@ def run(code: str, *arguments: str) -> tuple[float, float, list[float]]:
     return core, wall, marks
 
 
+# --- many trials in one store ---------------------------------------------------------------------------------------
+
+
 def show_scale(trials: int, epochs: int) -> None:
-    start = time.perf_counter()
-    core, wall, marks = measure(trials, epochs, pictures=True)
-    print(f"{trials} trials in one store: {core * 1e3 / trials:.1f} ms of a core each, {wall:.0f} s in all")
-    step = max(trials // 5, 1)
-    for begin in range(0, trials - step + 1, step):
-        spent = marks[begin + step - 1] - (marks[begin - 1] if begin else marks[0])
-        print(f"trials {begin + 1} to {begin + step}: {spent * 1e3 / step:.1f} ms each")
-    print(f"with the writing of the journal: {time.perf_counter() - start:.0f} s")
+    with tempfile.TemporaryDirectory(prefix="kurabe-benchmark-") as folder:
+        storage, begun = Path(folder), time.perf_counter()
+        core, wall, marks = fill(storage, trials, epochs, pictures=True)
+        print(f"{trials} trials of {epochs} epochs in one store, written in {wall:.0f} s; ", end="")
+        print(f"with their journal {time.perf_counter() - begun:.0f} s", flush=True)
+        tenth = max(trials // 10, 2)
+        first, last = (marks[tenth - 1] - marks[0]) / (tenth - 1), (marks[-1] - marks[-tenth]) / (tenth - 1)
+        print(f"ms of a core a trial: all {core * 1e3 / trials:.1f}, first {tenth} {first * 1e3:.1f}, ", end="")
+        print(f"last {tenth} {last * 1e3:.1f}, last / first {last / first:.2f}", flush=True)
+        sweep = str(Path(sys.executable).with_name("sweep"))
+        for arguments in (("status", "cost"), ("results", "cost"), ("results", "cost", "--format", "csv")):
+            command = [sweep, *arguments, "--storage", folder]
+            show_seconds(f"sweep {' '.join(arguments)}", 2.0, lambda command=command: ask(command))  # type: ignore[misc]  # a default binds it
+        with running_server(storage) as address:
+            found = post(address, "experiments/search", {"max_results": 10, "filter": "name = 'cost'"})
+            view = comparison_view("cost-1", "validation/loss", "minimize")
+            ours = {"filter": view["searchFilter"], "order_by": [f"{view['orderByKey']} ASC"]}
+            plain = {"filter": "", "order_by": ["attributes.start_time DESC"]}
+            for name, query in (("as the UI has it by itself", plain), ("with the saved view", ours)):
+                body = {"experiment_ids": [found["experiments"][0]["experiment_id"]], "max_results": 100}
+                body |= {"run_view_type": "ACTIVE_ONLY", **query}
+                show_seconds(
+                    f"the UI's list of runs, {name}",
+                    3.0,
+                    lambda body=body: check_page(post(address, "runs/search", body), min(100, trials)),  # type: ignore[misc]  # a default binds it
+                )
+
+
+def show_seconds(name: str, most: float, call: Callable[[], object]) -> None:
+    taken = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - begun)
+    verdict = "ok" if max(taken[0], statistics.median(taken)) < most else "missed"
+    print(f"{name:52s}{statistics.median(taken):6.2f} s, first {taken[0]:5.2f} s, target < {most:.0f} s {verdict}")
+
+
+def ask(command: list[str]) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
+
+
+def post(address: str, what: str, body: dict[str, Any]) -> dict[str, Any]:
+    """A request of the UI's own kind."""
+    request = urllib.request.Request(  # noqa: S310  # a server of our own
+        f"{address}/ajax-api/2.0/mlflow/{what}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback is never behind a proxy
+    with opener.open(request, timeout=120) as reply:
+        found: dict[str, Any] = json.load(reply)
+    return found
+
+
+def check_page(found: dict[str, Any], expected: int) -> None:
+    if len(found.get("runs", ())) != expected:
+        raise RuntimeError(f"the list has {len(found.get('runs', ()))} runs, expected {expected}")
 
 
 if __name__ == "__main__":

@@ -185,6 +185,19 @@ def test_results_in_each_format_hold_the_same_row(here: Path, capsys: pytest.Cap
     assert (table[0]["optimizer"], table[0]["validation/loss"]) == ("adam", 0.25)
 
 
+def test_a_table_on_a_terminal_is_folded_to_its_width(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _stored(here, point={"optimizer": "a" * 200 + "\x1b[31m"})
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "70")
+    main(["results", "demo"])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 70
+    assert sum(line.count("a") for line in lines) >= 200  # all of it is there, on several lines
+    assert all(line.isprintable() for line in lines)
+
+
 def test_a_cell_that_a_spreadsheet_would_run_is_quoted(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _stored(here, point={"optimizer": '=HYPERLINK("http://x")'})
     main(["results", "demo", "--format", "csv"])
@@ -227,6 +240,24 @@ def test_doctor_names_a_killed_sweep_and_how_to_go_on(here: Path, capsys: pytest
     _stored(here, closed=None)
     assert main(["doctor"]) == 1
     assert "demo-1 was killed: sweep resume demo-1" in capsys.readouterr().out
+
+
+def test_doctor_names_what_a_database_and_a_bucket_need(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql+psycopg://user:S3cret@db/mlflow")
+    monkeypatch.setenv("MLFLOW_DEFAULT_ARTIFACT_ROOT", "s3://bucket/runs")
+    for module in ("psycopg", "boto3"):
+        monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
+    assert main(["doctor"]) == 1
+    told = capsys.readouterr().out
+    assert "pip install 'psycopg[binary]'" in told
+    assert "pip install 'boto3'" in told
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "oracle9://user:S3cret@db/mlflow")
+    assert main(["doctor"]) == 1
+    told += capsys.readouterr().out
+    assert "oracle9" in told
+    assert "S3cret" not in told
 
 
 def test_without_a_command_the_commands_are_shown(capsys: pytest.CaptureFixture[str]) -> None:

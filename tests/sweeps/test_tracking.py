@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
+import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -13,13 +16,15 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from cluster.tracking_server import artifact_root, tracking_uri
+from cluster.tracking_server import artifact_root, free_port, hide_secrets, tracking_uri
+from sweeps.cli import OK, main
+from sweeps.storage import hold
 from sweeps.tracking import Counts, project
 from sweeps.tracking.following import Follower
-from sweeps.tracking.names import Away
+from sweeps.tracking.names import Away, Refused
 from sweeps.tracking.projection import Projector
 from sweeps.tracking.store import Store
-from tests.sweeps.tracking_journals import NAMES, Sweep, empty_store, recorded
+from tests.sweeps.tracking_journals import NAMES, Sweep, empty_store, expected_artifacts, recorded
 
 DIVERGENCE = {"name": "divergence", "epoch": 3, "summary": "The loss is infinite.", "advice": "Lower the rate."}
 WRITING = ("create_run", "log", "log_files", "set_status", "tag_experiment", "log_data")  # calls of the store
@@ -236,13 +241,18 @@ def everything(storage: Path) -> tuple[list[str], dict[str, bytes]]:
     return rows, {str(path): path.read_bytes() for path in files}
 
 
-def test_a_store_that_was_deleted_is_written_again(storage: Path) -> None:
+def test_a_store_that_was_deleted_is_written_again_by_sync(storage: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sweep = varied(storage)
     sync(sweep)
-    before = metrics(sweep, runs(sweep))
-    uri = f"sqlite:///{storage / 'again.sqlite'}"  # this process keeps a deleted file open under its old name
-    assert project(sweep.path, uri, storage).written == 8
-    held = MlflowClient(uri)
+    before, files = metrics(sweep, runs(sweep)), expected_artifacts(sweep)
+    # This process would keep a deleted file open under its old name, so what is left of the storage gets a new one.
+    left = storage.rename(storage.with_name("left"))
+    for file in left.glob("mlflow.sqlite*"):
+        file.unlink()
+    shutil.rmtree(left / "mlflow-artifacts")
+    assert main(["sync", "digits", "--storage", str(left)]) == OK
+    assert "MLflow holds 8 of 8 ended trials (8 written now)" in capsys.readouterr().out
+    held = MlflowClient(tracking_uri(left))
     experiment = held.get_experiment_by_name("digits")
     assert experiment is not None
     found = held.search_runs([experiment.experiment_id], "tags.`kurabe.kind` = 'trial'")
@@ -253,6 +263,10 @@ def test_a_store_that_was_deleted_is_written_again(storage: Path) -> None:
         for each in held.get_metric_history(run.info.run_id, name)
     )
     assert values == before
+    for run in found:
+        place = Path(run.info.artifact_uri.removeprefix("file://"))
+        held_files = {str(file.relative_to(place)): file.read_bytes() for file in place.rglob("*") if file.is_file()}
+        assert held_files == files[run.data.tags["kurabe.trial"]]
 
 
 def test_a_run_that_somebody_deleted_comes_back(storage: Path) -> None:
@@ -292,21 +306,37 @@ def test_an_interrupted_trial_is_killed_and_lives_again_in_the_same_run(storage:
     assert runs(sweep, "execution")["digits-1"].info.status == "FINISHED"
 
 
-def test_what_a_killed_driver_left_running_is_ended_only_on_request(storage: Path) -> None:
-    mine, other = Sweep.begin(storage), Sweep.begin(storage, "digits-2")
-    for sweep in (mine, other):
+def test_doctor_ends_what_a_killed_driver_left_running_and_nothing_else(storage: Path) -> None:
+    """Beside it are a live sweep, somebody else's sweep of the same definition, and a run that is none of ours."""
+    killed, alive = Sweep.begin(storage), Sweep.begin(storage, "wine-1")
+    others = Sweep.begin(storage.with_name("other"), "digits-2")
+    for sweep in (killed, alive, others):
         sweep.start(sweep.propose()[0])
         sweep.record("t1", [0, 1])
-        sync(sweep)
-    sync(mine, stopped=True)
-    held = client(mine)
-    experiment = held.get_experiment_by_name("digits")
-    assert experiment is not None
-    found = held.search_runs([experiment.experiment_id], "tags.`kurabe.trial` = 't1'")
-    assert {run.data.tags["kurabe.execution"]: run.info.status for run in found} == {
-        "digits-1": "KILLED",
-        "digits-2": "RUNNING",
-    }
+        project(sweep.path, tracking_uri(storage), storage)
+    held = client(killed)
+    (digits, wine) = (held.get_experiment_by_name(name) for name in ("digits", "wine"))
+    assert digits is not None
+    assert wine is not None
+    foreign = held.create_run(digits.experiment_id)
+
+    def statuses() -> dict[str, str]:
+        found = held.search_runs([digits.experiment_id, wine.experiment_id], "tags.`kurabe.kind` = 'trial'")
+        return {run.data.tags["kurabe.execution"]: run.info.status for run in found}
+
+    with hold(storage, "wine"):
+        assert main(["doctor", "--storage", str(storage)]) == 1
+    assert statuses() == {"digits-1": "KILLED", "wine-1": "RUNNING", "digits-2": "RUNNING"}
+    assert held.get_run(foreign.info.run_id).info.status == "RUNNING"
+    for sweep in (killed, alive):  # and a resume goes on in the same run, whether doctor has ended it or not
+        sweep.journal.append("resumed", {"environment": {}, "slots": 1})
+        sweep.start("t1", attempt=2)
+        sweep.record("t1", [2, 3, 4], attempt=2)
+        sweep.end("t1", attempt=2)
+        sweep.close()
+        assert sync(sweep).complete
+        assert metrics(sweep, runs(sweep)) == sorted(recorded(sweep.journal))
+    assert statuses() == {"digits-1": "FINISHED", "wine-1": "FINISHED", "digits-2": "RUNNING"}
 
 
 def failing(call: int, *, after: bool) -> tuple[type[Store], list[str]]:
@@ -386,6 +416,35 @@ def interrupted(storage: Path, number: int) -> Sweep:
     sweep.record("t2", [0, 1])
     sweep.close("interrupted")
     return sweep
+
+
+def test_a_package_that_a_store_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # as if it were not installed
+    with pytest.raises(Refused, match=r"pip install 'psycopg\[binary\]'") as told:
+        Store("postgresql+psycopg://user:S3cret@127.0.0.1:1/mlflow", "").open("digits")
+    assert "S3cret" not in str(told.value)
+
+
+def test_a_database_that_is_away_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("psycopg")
+    begun = time.monotonic()
+    with pytest.raises(Away, match="refused"):
+        Store(f"postgresql+psycopg://user:S3cret@127.0.0.1:{free_port()}/mlflow", "").open("digits")
+    assert time.monotonic() - begun < 10  # MLflow's client by itself tries for two minutes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql+psycopg://user:S3cret@host/name",
+        "http://user:S3c@S3cret/S3cret@host:5000",
+        "at 'postgresql://host/name?user=u&password=S3cret&sslmode=require'",
+    ],
+)
+def test_passwords_are_hidden_in_addresses_of_every_form(text: str) -> None:
+    hidden = hide_secrets(text)
+    assert "S3c" not in hidden
+    assert "host" in hidden
 
 
 def test_names_and_values_with_markup_are_only_data(storage: Path, tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ from cluster.tracking_server import (
 )
 from sweeps.tracking import project
 from sweeps.tracking.following import LOCK
-from tests.sweeps.tracking_journals import Sweep, empty_store, recorded
+from tests.benchmarks.fresh_store import openers, play
+from tests.sweeps.tracking_journals import Sweep, empty_store, expected_artifacts, recorded
 
 FOLLOW = "import sys; from sweeps.tracking import follow; sys.exit(follow(*sys.argv[1:3], patience=float(sys.argv[3])))"
 WAIT = 60.0  # seconds; only a test that fails waits so long
@@ -115,7 +116,7 @@ def test_killed_again_and_again_it_still_writes_each_trial_once(storage: Path) -
     for _ in range(12):
         sweep.train(sweep.propose()[0], epochs=20)
     sweep.close()
-    for seen in (1, 6):
+    for seen in (1, 4, 8):
         with tracker(sweep) as process:
             until(lambda seen=seen: len(statuses(storage)) >= seen, f"{seen} runs")  # type: ignore[misc]  # a default binds it
             process.send_signal(signal.SIGKILL)
@@ -126,6 +127,20 @@ def test_killed_again_and_again_it_still_writes_each_trial_once(storage: Path) -
     assert set(statuses(storage).values()) == {"FINISHED"}
     assert len(statuses(storage)) == 12
     assert stored(storage) == sorted(recorded(sweep.journal))
+    assert artifacts(storage) == expected_artifacts(sweep)
+
+
+def artifacts(storage: Path) -> dict[str, dict[str, bytes]]:
+    """Of each trial: every file of its run, by its path there."""
+    query = (
+        "select t.value, r.artifact_uri from runs r join tags t on t.run_uuid = r.run_uuid and t.key = 'kurabe.trial' "
+        "where r.lifecycle_stage = 'active'"
+    )
+    places = {str(key): Path(str(uri).removeprefix("file://")) for key, uri in rows(storage, query)}
+    return {
+        key: {str(file.relative_to(place)): file.read_bytes() for file in place.rglob("*") if file.is_file()}
+        for key, place in places.items()
+    }
 
 
 def test_when_its_parent_is_killed_it_writes_what_there_is_and_ends(storage: Path) -> None:
@@ -211,26 +226,11 @@ def test_a_store_that_is_removed_while_it_is_written_is_noticed(storage: Path) -
 
 
 def test_six_processes_open_a_fresh_store_at_once(tmp_path: Path) -> None:
-    sweeps = [Sweep.begin(tmp_path, f"digits-{number}") for number in range(1, 7)]
-    for sweep in sweeps:
-        sweep.train(sweep.propose()[0])
-        sweep.close()
-    command = [sys.executable, "-P", "-c", FOLLOW]
-    processes = [
-        subprocess.Popen(
-            [*command, str(sweep.path), str(tmp_path), "30"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        for sweep in sweeps
-    ]
-    try:
-        assert [process.wait(90) for process in processes] == [0] * 6
-    finally:
-        for process in processes:
-            process.kill()
-            process.communicate()
-    assert rows(tmp_path, "select count(*) from experiments where name = 'digits'") == [(1,)]
-    assert rows(tmp_path, "select count(*) from runs where status = 'FINISHED'") == [(12,)]  # each with its summary
-    assert rows(tmp_path, "pragma integrity_check") == [("ok",)]
+    """Two rounds; `python tests/benchmarks/fresh_store.py` plays twenty."""
+    with openers() as opening:
+        for number in ("1", "2"):
+            (tmp_path / number).mkdir()
+            assert play(opening, tmp_path / number) == []
 
 
 def test_over_http_away_and_back(storage: Path) -> None:

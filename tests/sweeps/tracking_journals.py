@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.journal import Event, Journal
+from sweeps.tracking import content
+from sweeps.tracking.history import History
 from sweeps.tracking.store import Store
 
 NAMES = ("train/loss", "train/accuracy", "validation/loss", "validation/accuracy")
@@ -151,3 +153,14 @@ def recorded(journal: Journal) -> Iterator[tuple[str, str, int, float, int]]:
         for name, value in event.body["metrics"].items():
             if isinstance(value, float) and math.isfinite(value):
                 yield str(event.trial), name, event.body["epoch"], value, round(event.at * 1000)
+
+
+def expected_artifacts(sweep: Sweep) -> dict[str, dict[str, bytes]]:
+    """Of each trial: the path of every artifact that its run must have, and its content."""
+    history = History()
+    for event in sweep.journal.events():
+        history.add(event)
+    return {
+        key: dict((*content.trial_files(history, trial), *content.picture_files(trial, trial.records)))
+        for key, trial in history.trials.items()
+    }
