@@ -6,6 +6,9 @@ the last trial's run is whole in MLflow. Each is divided by the time of the same
 in a plain loop in one process, half of it taken before and half after, so that the machine's drift cancels. Two plain
 loops side by side show what two cores of this machine can give at best.
 
+Then a sweep of 2 s trials with tracking, until MLflow holds the last one, against the same sweep without: off and on in
+turn, the ratio of the medians. Of the other sets the same figure is printed.
+
 Core-milliseconds a trial are read from the process tree between the same two moments. `÷ 2 plain` divides their sum by
 twice those of the plain loop: the ratio that so much work allows on two cores that nobody else uses, whoever uses them
 now. Then the same trainings go through Ray Tune as a user would write them (tune_peers.py). One BLAS thread everywhere.
@@ -80,17 +83,25 @@ learning_rate = {{ low = 1e-4, high = 1e-2, scale = "log" }}
 
 @dataclass(frozen=True)
 class Set:
-    """Trials of one length, and what a sweep of them may take as a share of the plain loop."""
+    """Trials of one length, and what a sweep of them may take as a share of the plain loop.
+
+    `longer`: how much longer it may take with tracking than without. Without targets this alone is measured.
+    """
 
     name: str
     seconds: float
     trials: int
     rounds: int
     targets: dict[str, float]
+    longer: float | None = None
 
 
-SETS = (Set("80ms", 0.08, 100, 5, {OFF: 0.65, ON: 1.0}), Set("1s", 1.0, 100, 1, {OFF: 0.56, ON: 0.6}))
-QUICK = {"80ms": 24, "1s": 6}  # trials
+SETS = (
+    Set("80ms", 0.08, 100, 5, {OFF: 0.65, ON: 1.0}),
+    Set("1s", 1.0, 100, 1, {OFF: 0.56, ON: 0.6}),
+    Set("2s", 2.0, 20, 5, {}, longer=0.03),
+)
+QUICK = {"80ms": 24, "1s": 6, "2s": 4}  # trials
 
 
 @dataclass(frozen=True)
@@ -289,6 +300,14 @@ def run_set(each: Set, folder: Path) -> tuple[list[Specification], float]:
         sweeps[name].append(run_sweep(file, keys, tracking=name == ON, patience=120 + 20 * each.seconds * each.trials))
         return sweeps[name][-1].seconds / each.trials
 
+    if not each.targets:
+        for _ in range(each.rounds):
+            for name in (OFF, ON):
+                sweep(name)
+        print(f"\n{each.name}: 64-{width}-{width}-10, batch {BATCH}, {EPOCHS} epochs, {each.trials} trials")
+        show_difference(each, sweeps)
+        return specifications, statistics.median(found.seconds for found in sweeps[ON]) / each.trials
+
     ways: dict[str, Callable[[], float]] = {
         "two plain loops": lambda: train_side_by_side(few),
         OFF: lambda: sweep(OFF),
@@ -320,6 +339,7 @@ def show_set(
         target = f"{f'≤ {most:.2f}':>8}{' ok' if value <= most else ' missed':<8}" if most else f"{'':<16}"
         spread = f"{min(found):.2f}–{max(found):.2f}"
         print(f"{name:<16}{value:>13.2f}{spread:>12}{target}{_cores(sweeps.get(name, []), each.trials, cpu)}")
+    show_difference(each, sweeps)
     first = statistics.median(sweep.first_trial for found in sweeps.values() for sweep in found)
     verdict = "ok" if first <= FIRST_TRIAL_SECONDS else "missed"
     print(
@@ -327,6 +347,25 @@ def show_set(
     )
     behind, ending = (statistics.median(getattr(sweep, name) for sweep in sweeps[ON]) for name in ("behind", "ending"))
     print(f"from the last trial's end to a whole MLflow {behind:.1f} s, to the command's {ending:.1f} s", flush=True)
+
+
+def show_difference(each: Set, sweeps: dict[str, list[Sweep]]) -> None:
+    """How much longer the sweep takes with tracking than without."""
+    off, on, trained = (
+        statistics.median(found)
+        for found in (
+            [sweep.seconds for sweep in sweeps[OFF]],
+            [sweep.seconds for sweep in sweeps[ON]],
+            [sweep.seconds - sweep.behind for sweep in sweeps[ON]],
+        )
+    )
+    target = ""
+    if each.longer is not None:
+        target = f", target ≤ {each.longer:+.0%} {'ok' if on / off - 1 <= each.longer else 'missed'}"
+    print(
+        f"from the first trial's start: {off:.2f} s without tracking; with it {on:.2f} s until MLflow holds all", end=""
+    )
+    print(f" ({on / off - 1:+.1%}{target}), {trained:.2f} s until the last trial's end ({trained / off - 1:+.1%})")
 
 
 def _cores(sweeps: list[Sweep], trials: int, plain: float) -> str:

@@ -292,32 +292,42 @@ def test_a_database_that_falls_and_comes_back_loses_nothing(
     assert_whole(sweep, store, bucket)
 
 
+@pytest.mark.parametrize("way", ["over HTTP", "directly"])
 def test_an_upload_that_ends_in_the_middle_leaves_the_run_unfinished_until_it_is_whole(
-    database: Postgres, bucket: S3, surroundings: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    way: str,
+    logged_in: str,
+    server: Proxy,
+    database: Postgres,
+    bucket: S3,
+    surroundings: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    sweep = filled(tmp_path, "cut-1", trials=2, epochs=400)
-    store = Store(database.uri, f"s3://{BUCKET}/cut")
+    direct, seen = way == "directly", list[set[str]]()
+    sweep = filled(tmp_path, "cut-1" if direct else "torn-1", trials=2, epochs=400)
+    inside = Store(database.uri, f"s3://{BUCKET}/cut")  # which looks at the runs while the connection is cut
     with proxy(bucket.port) as between:
         for name, value in (surroundings | {"AWS_MAX_ATTEMPTS": "1"}).items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", f"http://127.0.0.1:{between.port}")
-        between.cut = {b"records.json": 20_000}
-        projector = write_on(sweep, store)
-        seen: list[set[str]] = []
-        original = Follower._report
+        breaking = between if direct else server
+        breaking.happened.clear()
+        breaking.cut = {b"records.json": 20_000}
+        report = Follower._report
 
-        def comes_back(self: Follower, error: Any) -> None:
-            experiment = store.experiment("cut")
+        def look_and_come_back(self: Follower, error: Any) -> None:
+            inside.connect()
+            experiment = inside.experiment(sweep.execution.rpartition("-")[0])
             assert experiment is not None
-            seen.append({run.status for run in store.runs([experiment], {"kurabe.kind": "trial"})})
-            assert not any(key.startswith("cut/") and key.endswith("records.json") for key in bucket.objects())
+            seen.append({run.status for run in inside.runs([experiment], {"kurabe.kind": "trial"})})
             if len(seen) == 2:
-                between.back()
-            original(self, error)
+                breaking.back()
+            report(self, error)
 
-        monkeypatch.setattr(Follower, "_report", comes_back)
-        assert track(projector) == 0
-        assert between.happened[0] == "cut"
-        assert "refused" in between.happened
+        monkeypatch.setattr(Follower, "_report", look_and_come_back)
+        store = inside if direct else Store(logged_in, "")
+        assert track(write_on(sweep, store)) == 0
+    assert breaking.happened[0] == "cut"
+    assert "refused" in breaking.happened
     assert seen == [{"RUNNING"}, {"RUNNING"}]
     assert_whole(sweep, store, bucket)
