@@ -24,7 +24,7 @@ INLINE = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", README, flags=re.
 def test_each_block_is_of_a_kind_that_is_tested_here() -> None:
     assert {kind for kind, _ in BLOCKS} <= {"sh", "toml", "text"}
     assert LINES
-    assert {line[0] for line in LINES if line} <= {"make", "sweep", "bash", "git", "cd"}
+    assert {line[0] for line in LINES if line} <= {"make", "sweep", "bash", "git", "cd", "export"}
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if line[:1] == ["make"]], ids=" ".join)
@@ -47,10 +47,18 @@ def test_each_command_and_target_is_in_the_readme_and_no_other() -> None:
 
 def test_each_option_named_in_the_readme_exists() -> None:
     known = {option for parser in commands().values() for option in parser._option_string_actions}
-    assert {word for code in INLINE for word in code.split() if word.startswith("--")} <= known
+    others = (".venv/bin/pip ", "python ")  # pip's options are its own, a script's are looked for below
+    ours = [code for code in INLINE if not code.startswith(others)]
+    assert {word for code in ours for word in code.split() if word.startswith("--")} <= known
     assert {name for code in INLINE for name in re.findall(r"^([A-Z]+)=", code)} <= set(
         re.findall(r"\$\((\w+)\)", MAKEFILE)
     )
+
+
+def test_each_option_of_a_script_named_in_the_readme_exists() -> None:
+    for script, options in re.findall(r"`python (tests/[\w/]+\.py)([^`\n]*)`", README):
+        for option in re.findall(r"--[a-z-]+", options):
+            assert f'"{option}"' in (ROOT / script).read_text(), f"{script} knows no {option}"
 
 
 def test_the_definition_shown_is_the_shipped_one() -> None:
@@ -62,3 +70,16 @@ def test_each_file_and_test_that_is_named_exists() -> None:
     assert all((ROOT / path).exists() for path in re.findall(r"\]\((?!\w+:)([^)#]+)\)", README))
     for path, name in re.findall(r"(tests/[\w/]+\.py)(?:::(\w+))?", README):
         assert f"def {name}" in (ROOT / path).read_text()
+
+
+def test_each_line_of_the_crash_table_names_the_test_that_shows_it() -> None:
+    section = README.split("## What is lost when something breaks", 1)[1].split("\n## ", 1)[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")][2:]
+    assert len(rows) > 15
+    for what, lost, shown in rows:
+        assert what.strip()
+        assert lost.strip()
+        named = re.findall(r"`(tests/(?:faults|service|sweeps)/test_\w+\.py)::(test_\w+)`", shown)
+        assert named, f"no test shows: {what.strip()}"
+        for path, name in named:
+            assert f"\ndef {name}(" in (ROOT / path).read_text(), f"{path} has no {name}"

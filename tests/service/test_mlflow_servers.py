@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -222,6 +223,12 @@ def assert_nothing_told(said: str, storage: Path, database: Postgres, bucket: S3
     for place, data in (ours | stored | {"the database": database.dump().encode()}).items():
         assert not [secret for secret in SECRETS if secret.encode() in data], place
         assert not any(secret in place for secret in SECRETS)
+
+
+def test_a_password_need_not_stand_in_the_address(database: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = re.sub(r":[^:@]+@", "@", database.uri)
+    monkeypatch.setenv("PGPASSWORD", DATABASE_PASSWORD)
+    assert Store(bare, f"s3://{BUCKET}/bare").open("bare")
 
 
 def test_a_wrong_password_is_told_at_once_and_not_shown(
