@@ -10,12 +10,12 @@ import threadpoolctl
 
 pytest_plugins = ["tests.workshop"]
 
-_OTHERS = ("MLFLOW_", "KURABE_", "RAY_", "_MLFLOW_")
+_OTHERS = ("MLFLOW_", "KURABE_", "RAY_", "_MLFLOW_", "AWS_", "PG")
 _BLAS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 def pytest_configure() -> None:
-    """Forget the caller's MLflow server, Ray cluster and data folder, and compute on one thread as trials do."""
+    """Forget the caller's servers, Ray cluster and data folder, and compute on one thread as trials do."""
     for name in [name for name in os.environ if name.startswith(_OTHERS)]:
         del os.environ[name]
     os.environ.update(dict.fromkeys(_BLAS, "1"))  # for processes begun by tests, and libraries loaded from here on

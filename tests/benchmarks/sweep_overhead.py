@@ -359,13 +359,18 @@ def show_difference(each: Set, sweeps: dict[str, list[Sweep]]) -> None:
             [sweep.seconds - sweep.behind for sweep in sweeps[ON]],
         )
     )
+    cores = [statistics.median(sweep.shares.whole for sweep in sweeps[name]) for name in (OFF, ON)]
     target = ""
     if each.longer is not None:
         target = f", target ≤ {each.longer:+.0%} {'ok' if on / off - 1 <= each.longer else 'missed'}"
     print(
         f"from the first trial's start: {off:.2f} s without tracking; with it {on:.2f} s until MLflow holds all", end=""
     )
-    print(f" ({on / off - 1:+.1%}{target}), {trained:.2f} s until the last trial's end ({trained / off - 1:+.1%})")
+    print(
+        f" ({on / off - 1:+.1%}{target}), {trained:.2f} s until the last trial's end ({trained / off - 1:+.1%});",
+        end="",
+    )
+    print(f" processor time of all its processes {cores[1] / cores[0] - 1:+.1%}")
 
 
 def _cores(sweeps: list[Sweep], trials: int, plain: float) -> str:
