@@ -20,6 +20,11 @@ from pathlib import Path
 from typing import Any
 
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
+# Where runs are kept is no trial's business: none of it may come to other processes, or into Ray's logs.
+CREDENTIALS = (
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN", "PGPASSWORD"),
+    *(f"MLFLOW_TRACKING_{what}" for what in ("URI", "USERNAME", "PASSWORD", "TOKEN")),
+)
 SHIPPED_ROOMS = ("model", "cluster", "sweeps")
 _CONNECT_SECONDS = 15
 
@@ -47,6 +52,9 @@ def limit_threads(threads: int = 1) -> None:
 def connect(address: str | None = None, *, slots: int | None = None, threads: int = 1) -> Iterator[Connection]:
     """Connect to Ray and disconnect at the end; a local instance started here ends here.
 
+    As long as the connection lasts this process's environment holds none of CREDENTIALS: Ray Tune passes some on to its
+    workers on their command lines, for everyone to read, and writes them into its logs.
+
     Args:
         address: `None` starts Ray on this machine; `host:port` joins the cluster whose head listens there.
         slots: trials at a time; by default one for each core. Local instances only: a cluster has what its nodes offer.
@@ -61,7 +69,7 @@ def connect(address: str | None = None, *, slots: int | None = None, threads: in
 
     common: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
     # The empty folder stays as long as the connection: workers of a local instance stand in it, too.
-    with tempfile.TemporaryDirectory(prefix="kurabe-") as empty:
+    with _without_credentials(), tempfile.TemporaryDirectory(prefix="kurabe-") as empty:
         try:
             with contextlib.chdir(empty):
                 if address is None:
@@ -78,6 +86,15 @@ def connect(address: str | None = None, *, slots: int | None = None, threads: in
             yield Connection(ray.get_runtime_context().gcs_address, offered, local=address is None)
         finally:
             ray.shutdown()
+
+
+@contextlib.contextmanager
+def _without_credentials() -> Iterator[None]:
+    kept = {name: os.environ.pop(name) for name in CREDENTIALS if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
 
 
 def _settle_environment(*, local: bool) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from model.datasets import load
 from model.specification import Specification
@@ -18,6 +21,10 @@ from sweeps.definition import load_definition
 from sweeps.strategies import Outcome, Proposal, make_strategy
 
 if TYPE_CHECKING:
+    import subprocess
+
+    import pytest
+
     from tests.workshop import Workshop
 
 WITHOUT = ("--no-tracking", "--no-report", "--workers", "2")
@@ -77,7 +84,18 @@ def test_after_a_sigkill_every_finished_trial_is_kept_and_none_is_repeated(works
     _assert_as_trained_here(workshop, path, "killed-1")
 
 
-def test_a_killed_trial_process_continues_from_its_last_saved_epoch(workshop: Workshop) -> None:
+def _words_of_ray(process: subprocess.Popen[str]) -> str:
+    """Command lines of all that a running command has started, and what Ray has logged so far."""
+    lines = [" ".join(each.cmdline()) for each in psutil.Process(process.pid).children(recursive=True)]
+    sessions = {found[0] for line in lines for found in re.finditer(r"/[^\s=]*/session_\d[\w-]+", line)}
+    logs = [file.read_text(errors="replace") for place in sessions for file in Path(place, "logs").rglob("*.log")]
+    return "\n".join([*lines, *logs])
+
+
+def test_a_killed_trial_process_continues_from_its_last_saved_epoch(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3/S3cret+word")  # which Ray Tune by itself would pass on
     path = workshop.define("loses", trials=1, epochs=6000)
     process = workshop.start("run", str(path), "--no-tracking", "--no-report", "--workers", "1")
     workshop.wait_for(lambda: bool(workshop.events("loses-1", "saved")), "a saved training", 90)
@@ -85,6 +103,9 @@ def test_a_killed_trial_process_continues_from_its_last_saved_epoch(workshop: Wo
     workshop.wait_for(lambda: (workshop.events("loses-1", "epoch")[-1].epoch or 0) > saved, "epochs beyond it")
     workers = workshop.workers(process)
     assert len(workers) == 1
+    told = _words_of_ray(process)
+    assert "Creating runtime env" in told
+    assert "S3cret" not in told
     os.kill(workers[0], signal.SIGKILL)
     process.communicate(timeout=120)
     assert process.returncode == 0
