@@ -28,8 +28,9 @@ SCALINGS: tuple[str, ...] = ("auto", "none", "unit", "standard")
 class Split:
     """All that a worker needs: arrays, which may be read-only and shared between processes, and short texts.
 
-    `x` (n, features) float32, scaled; `y` (n,) int64 classes, or float32 values that are scaled to mean 0 and
-    deviation 1 on the training part (`target_mean`, `target_std` lead back). `train`, `validation`, `test`: rows of
+    `x` (n, features) float32, scaled: (features of the data set − `shift`)/`size`, float32, one number or one a
+    feature. `y` (n,) int64 classes, or float32 values that are scaled to mean 0 and deviation 1 on the training part
+    (`target_mean`, `target_std` lead back). `train`, `validation`, `test`: rows of
     x, int64. The rows are ordered so that each part lies in one piece, in random order within. `digest` is the data
     set's, `key` that of the data set and all arguments of the split together.
     """
@@ -45,6 +46,8 @@ class Split:
     digest: str
     key: str
     scaling: str
+    shift: Array
+    size: Array
     image_shape: tuple[int, ...] | None = None
     target_mean: float = 0.0
     target_std: float = 1.0
@@ -92,7 +95,7 @@ def split(
     first, second = len(parts[0]), len(parts[0]) + len(parts[1])
     if scaling == "auto":
         scaling = "unit" if dataset.image_shape else "standard"
-    _scale(x, x[:first], scaling, per_feature=dataset.image_shape is None)
+    shift, size = _scale(x, x[:first], scaling, per_feature=dataset.image_shape is None)
     mean, std = 0.0, 1.0
     if dataset.task == "regression":
         mean, std = float(y[:first].mean(dtype=np.float64)), float(y[:first].std(dtype=np.float64)) or 1.0
@@ -111,6 +114,8 @@ def split(
         digest=dataset.digest,
         key=hashlib.sha256(repr(arguments).encode()).hexdigest(),
         scaling=scaling,
+        shift=shift,
+        size=size,
         image_shape=dataset.image_shape,
         target_mean=mean,
         target_std=std,
@@ -154,8 +159,8 @@ def _shares(dataset: Dataset, rows: Array, shares: tuple[float, ...], rng: Gener
     return parts
 
 
-def _scale(x: Array, train: Array, scaling: str, *, per_feature: bool) -> None:
-    """X ← (x − shift)/size in place; a feature that is constant on the training part is only shifted."""
+def _scale(x: Array, train: Array, scaling: str, *, per_feature: bool) -> tuple[Array, Array]:
+    """X ← (x − shift)/size in place, and both; a feature that is constant on the training part is only shifted."""
     axis = 0 if per_feature else None
     if scaling == "unit":
         shift = train.min(axis=axis)
@@ -163,7 +168,9 @@ def _scale(x: Array, train: Array, scaling: str, *, per_feature: bool) -> None:
     elif scaling == "standard":
         shift, size = train.mean(axis=axis, dtype=np.float64), train.std(axis=axis, dtype=np.float64)
     else:
-        return
+        return np.zeros(1, np.float32), np.ones(1, np.float32)
     size = np.where(size > 1e-12 * np.maximum(np.abs(shift), 1e-30), size, 1.0)
-    x -= shift.astype(np.float32)
-    x /= size.astype(np.float32)
+    shift, size = np.atleast_1d(shift.astype(np.float32)), np.atleast_1d(size.astype(np.float32))
+    x -= shift
+    x /= size
+    return shift, size

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -143,6 +144,34 @@ class Training(Iterator[EpochRecord]):
             "dropout": state_of(self._dropout),
         }
         return pack(arrays, body)
+
+    def trained(self) -> bytes:
+        """The network as it is now with all it takes to predict for samples before scaling, for `model.inference`.
+
+        With it comes an `example` (1, features): a row of the validation part, scaled back.
+        """
+        data, network = self.data, self.network
+        arrays = {"parameters": network.parameters, "averages": network.averages}
+        body = {
+            "task": data.task,
+            "classes": list(data.classes),
+            "inputs": int(data.x.shape[1]),
+            "hidden": list(self.settings.hidden),
+            "activation": {
+                "name": self.specification.hyperparameters["activation"],
+                "arguments": asdict(make("activation", self.specification.hyperparameters)),
+            },
+            "batch_normalization": self.settings.batch_normalization,
+            "batch_normalization_epsilon": self.settings.batch_normalization_epsilon,
+            "dtype": self.settings.dtype,
+            "image_shape": data.image_shape,
+            "scaling": data.scaling,
+            "target_mean": data.target_mean,
+            "target_std": data.target_std,
+            "epoch": self.epoch,
+        }
+        example = data.x[data.validation[:1]] * data.size + data.shift
+        return pack({**arrays, "shift": data.shift, "size": data.size, "example": example}, body)
 
     @classmethod
     def restore(cls, saved: bytes, specification: Specification, data: Split) -> Training:

@@ -16,7 +16,6 @@ calls it while trials run.
 from __future__ import annotations
 
 import json
-import math
 import threading
 from collections import deque
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from typing import Any
 from model.specification import Specification
 from sweeps.definition import Definition
 from sweeps.journal import Event, Journal
+from sweeps.objective import START, Course, Objective
 from sweeps.procedure import Assignment, Procedure
 from sweeps.space import Point
 from sweeps.strategies import Done, Outcome, Wait
@@ -75,7 +75,10 @@ class Execution:
         self._specifications: dict[str, Specification] = {}
         self._attempts: dict[str, int] = {}
         self._tested: dict[str, dict[str, float]] = {}  # metrics of confirmed trials on the test part
-        self._values: dict[str, tuple[float | None, float | None]] = {}  # objective of each trial so far: (last, best)
+        search = definition.search
+        self.objective = Objective(search.objective, search.direction, search.objective_at)
+        self._courses: dict[str, Course] = {}  # the objective of each trial so far
+        self._to_beat: float | None = None
         self._jobs: deque[Job] = deque()
         self._outcomes: deque[_Entry] = deque()
         self._running: dict[str, int] = {}  # taken by the runner
@@ -181,6 +184,7 @@ class Execution:
             if end is not None:
                 self._put_aside(key)
                 self._close_trial(key, body)
+                self._note_best(body)
         self.wake()
         return True
 
@@ -213,6 +217,12 @@ class Execution:
         self._news.set()
 
     @property
+    def to_beat(self) -> float | None:
+        """The best value of all trials that have ended."""
+        with self._state:
+            return self._to_beat
+
+    @property
     def running(self) -> dict[str, int]:
         """Attempts under way: trial key to attempt number."""
         with self._state:
@@ -243,6 +253,7 @@ class Execution:
                 self._note_value(event.trial, body)
             elif event.trial is not None:
                 self._entries[self._number_of[event.trial]].ends[event.trial] = body
+                self._note_best(body)
         self._attempts.update(started)
         for entry in self._entries.values():
             waiting = [key for key in entry.trials if key not in entry.ends]
@@ -332,6 +343,10 @@ class Execution:
         before = self._attempts.get(key, 0)
         return Job(key, before + 1, self._specifications[key], self._number_of[key], continues=before > 0)
 
+    def _note_best(self, end: Mapping[str, Any]) -> None:
+        if self.objective.better(end["value"], self._to_beat):
+            self._to_beat = end["value"]
+
     def _put_aside(self, key: str) -> None:
         self._running.pop(key, None)
         self._begun.discard(key)
@@ -366,20 +381,13 @@ class Execution:
         )
 
     def _note_value(self, key: str, record: Mapping[str, Any]) -> None:
-        if record["epoch"] == 0:
-            return
         tested = {name: value for name, value in record["metrics"].items() if name.startswith("test/")}
-        if tested and all(isinstance(value, int | float) for value in tested.values()):  # nan and inf are words
-            self._tested[key] = tested
-        value = record["metrics"].get(self.definition.search.objective)
-        last = float(value) if isinstance(value, int | float) and math.isfinite(value) else None
-        best = self._values.get(key, (None, None))[1]
-        choose = min if self.definition.search.direction == "minimize" else max
-        self._values[key] = (last, best if last is None else last if best is None else choose(best, last))
+        if record["epoch"] and tested and all(isinstance(value, int | float) for value in tested.values()):
+            self._tested[key] = tested  # nan and inf are words
+        self._courses[key] = self.objective.follow(self._courses.get(key, START), record)
 
     def _value(self, key: str) -> float | None:
-        last, best = self._values.get(key, (None, None))
-        return best if self.definition.search.objective_at == "best" else last
+        return self.objective.value(self._courses.get(key, START))
 
 
 def _assignment(body: Mapping[str, Any]) -> Assignment:

@@ -15,6 +15,7 @@ saved trainings): SQLite's own lock orders them, and the sequence number is the 
     started    (of a trial's attempt)                              an attempt begins
     epoch      an epoch record (of a trial's attempt and epoch)    at most one for each trial and epoch
     saved      file, sha256, bytes (likewise)                      a training can continue from here
+    network    file, sha256, bytes, value (of a trial's attempt and epoch)    a trained network, the best until then
     ended      status, value, epochs, seconds, findings, error,    the trial's only end
                node, pid (of a trial's attempt)
     lost       why (of a trial's attempt)                          the attempt, not the trial, is over
@@ -35,7 +36,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-KINDS = ("opened", "resumed", "proposed", "skipped", "started", "epoch", "saved", "ended", "lost", "told", "closed")
+KINDS = (
+    "opened",
+    "resumed",
+    "proposed",
+    "skipped",
+    "started",
+    "epoch",
+    "saved",
+    "network",
+    "ended",
+    "lost",
+    "told",
+    "closed",
+)
 
 _SCHEMA = """
 create table if not exists events (

@@ -2,6 +2,8 @@
 
 <storage>/digits-1/journal.sqlite    the truth
 <storage>/digits-1/saved/            saved trainings, one file a trial
+<storage>/digits-1/networks/          trained networks of those trials that were the best when they ended
+<storage>/digits-1/model.json        which MLflow model the best of them became
 <storage>/digits-1/report/           the comparison report
 <storage>/digits-1/lock              held by the process that runs the execution
 <storage>/mlflow.sqlite, mlflow-artifacts/    MLflow's store, unless MLFLOW_TRACKING_URI names another
@@ -20,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT = "kurabe-data"
+NETWORKS, MODEL_FILE = "networks", "model.json"  # within an execution's folder
 _EXECUTION = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9_-]*)-(?P<number>[1-9][0-9]*)")
 
 
@@ -50,6 +53,14 @@ class ExecutionFolder:
     @property
     def saved(self) -> Path:
         return self.path / "saved"
+
+    @property
+    def networks(self) -> Path:
+        return self.path / NETWORKS
+
+    @property
+    def model(self) -> Path:
+        return self.path / MODEL_FILE
 
     @property
     def report(self) -> Path:
@@ -147,15 +158,16 @@ def is_held(storage: Path, name: str) -> bool:
     return False
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part."""
+def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part; `durable` waits for the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

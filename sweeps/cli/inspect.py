@@ -59,7 +59,7 @@ def status(options: argparse.Namespace) -> int:
     """Progress, best so far, failures, time left."""
     from rich.console import Console
 
-    from sweeps.cli.summary import print_best, print_counts
+    from sweeps.cli.summary import model_line, print_best, print_counts
     from sweeps.live import duration
 
     folder = find(open_storage(options.storage, create=False), options.name)
@@ -75,6 +75,8 @@ def status(options: argparse.Namespace) -> int:
     if left is not None and is_held(folder.storage, folder.name):
         console.print(f"{duration(left)} left", highlight=False)
     print_best(console, state)
+    if (line := model_line(folder)) is not None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     if _state(folder, state) in ("interrupted", "killed"):
         console.print(f"resume:  sweep resume {folder.execution}", highlight=False)
     return OK

@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from cluster.connect import limit_threads
 from sweeps.cli import BEHIND, OK
 from sweeps.storage import StorageError, executions, find, open_storage
 
@@ -32,12 +33,18 @@ def make_report(storage: Path, names: list[str]) -> Path:
 
 def sync(options: argparse.Namespace) -> int:
     """Bring MLflow up to date from the journal, and count what was written."""
+    limit_threads()  # before anything imports NumPy: a network may have to be trained again
+    from sweeps.cli.again import mend_network
+    from sweeps.cli.summary import model_line
     from sweeps.tracking import project, tracking_uri
 
     storage = open_storage(options.storage, create=False)
     folder = find(storage, options.name)
+    mend_network(folder)
     counts = project(folder.journal, tracking_uri(storage), storage)
     print(f"{folder.execution}: {counts}")
+    if (line := model_line(folder)) is not None:
+        print(line)
     return OK if counts.complete else BEHIND
 
 

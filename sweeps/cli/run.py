@@ -54,8 +54,6 @@ def resume(options: argparse.Namespace) -> int:
     """Continue an execution from its journal alone; a finished one is left as it is, unless its budget is extended."""
     begun = time.monotonic()
     limit_threads()
-    from sweeps.definition import parse_definition
-
     storage = open_storage(options.storage, create=False)
     folder = find(storage, options.name)
     with hold(storage, folder.name):
@@ -69,8 +67,7 @@ def resume(options: argparse.Namespace) -> int:
                 f"{folder.execution} is finished ({closed}); `sweep resume {folder.execution} --extend N` adds points"
             )
             return OK
-        overridden = [(key, value) for key, value in opened["overrides"]]
-        definition = parse_definition(opened["text"], opened["origin"], Path(opened["folder"]), overridden)
+        definition = stored_definition(opened)
         if extra and definition.comparison is not None:
             raise StorageError(f"{folder.execution}: a comparison is not extended; run it anew with a larger --trials")
         if extra and definition.search.trials is None:
@@ -79,10 +76,7 @@ def resume(options: argparse.Namespace) -> int:
             definition = replace(
                 definition, search=replace(definition.search, trials=(definition.search.trials or 0) + extra)
             )
-        loaded = load_data(definition)
-        if loaded[0].digest != opened["data"]["digest"]:
-            now, then = loaded[0].digest[:12], opened["data"]["digest"][:12]
-            raise StorageError(f"{folder.execution}: the data have changed since (digest {now}, was {then})")
+        loaded = stored_data(opened, definition)
         prepared = _prepare(folder, definition, opened, loaded, Path(opened["folder"]))
         return _continue(options, prepared, begun, extend=options.extend or 0)
 
@@ -133,6 +127,27 @@ def load_data(definition: Definition) -> tuple[Dataset, Split]:
     require_objective_of(definition, dataset.task)
     require_batches_within(definition, len(parts.train))
     return dataset, parts
+
+
+def stored_definition(opened: Mapping[str, Any]) -> Definition:
+    """The definition that an execution was begun with, from the first event of its journal."""
+    from sweeps.definition import parse_definition
+
+    overridden = [(key, value) for key, value in opened["overrides"]]
+    return parse_definition(opened["text"], opened["origin"], Path(opened["folder"]), overridden)
+
+
+def stored_data(opened: Mapping[str, Any], definition: Definition) -> tuple[Dataset, Split]:
+    """The data that an execution was begun with.
+
+    Raises:
+        StorageError: they are others now.
+    """
+    loaded = load_data(definition)
+    if loaded[0].digest != opened["data"]["digest"]:
+        now, then = loaded[0].digest[:12], opened["data"]["digest"][:12]
+        raise StorageError(f"{opened['execution']}: the data have changed since (digest {now}, was {then})")
+    return loaded
 
 
 def _opening(options: argparse.Namespace, prepared: Prepared) -> dict[str, Any]:

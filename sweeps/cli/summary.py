@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from cluster.tracking_server import hide_secrets, tracking_uri
 from sweeps.live import describe_point, duration
 from sweeps.status import Status
-from sweeps.storage import DEFAULT, ExecutionFolder
+from sweeps.storage import DEFAULT, ExecutionFolder, executions
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,6 +35,8 @@ def print_end(
         return
     if report is not None:
         console.print(f"report:  {_relative(report)}", highlight=False, soft_wrap=True)
+    if (line := model_line(folder)) is not None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     if behind:
         console.print(
             f"MLflow is behind the journal; when it answers again: sweep sync {name}{option}",
@@ -41,6 +45,33 @@ def print_end(
         )
     else:
         console.print(f"compare: sweep ui {name}{option}", highlight=False, soft_wrap=True)
+
+
+def model_line(folder: ExecutionFolder) -> str | None:
+    """Which MLflow model the best network became and how to load it, as of the last time that MLflow was written."""
+    told = _model(folder)
+    if told is None:
+        return None
+    if "missing" in told:
+        return f"model:   none: {told['missing']}"
+    name, version = told["name"], int(told["version"])
+    others = filter(None, map(_model, executions(folder.storage, folder.name)))
+    champion = max((int(each["version"]) for each in others if each.get("champion")), default=0)
+    if champion == version:
+        what, load = f"{name} version {version}, the champion", told["load"]
+    else:
+        why = f"version {champion} is the champion now" if champion > version else told["why"]
+        what, load = f"{name} version {version} ({why})", f"models:/{name}/{version}"
+    address = hide_secrets(tracking_uri(folder.storage))
+    return f'model:   {what}: mlflow.pyfunc.load_model("{load}") with MLFLOW_TRACKING_URI={address}'
+
+
+def _model(folder: ExecutionFolder) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads(folder.model.read_bytes())
+    except FileNotFoundError:
+        return None
+    return found
 
 
 def print_counts(console: Console, status: Status) -> None:

@@ -120,7 +120,7 @@ def _run_trials(
                 execution,
                 prepared.split,
                 slots=slots,
-                saved=prepared.folder.saved,
+                folder=prepared.folder,
                 plugins=(prepared.definition.plugins, str(prepared.home)),
             )
 

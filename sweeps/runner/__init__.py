@@ -8,12 +8,12 @@ import signal
 import tempfile
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from model.splitting import Split
 from sweeps.execution import Execution
+from sweeps.storage import ExecutionFolder
 
 INTERRUPTED_SECONDS = 9.0  # after Ctrl-C, how long running trials have to come to the end of an epoch and be saved
 
@@ -31,7 +31,12 @@ _TUNE_SETTINGS = {
 
 
 def run_execution(
-    execution: Execution, data: Split, *, slots: int, saved: Path, plugins: tuple[tuple[str, ...], str] = ((), "")
+    execution: Execution,
+    data: Split,
+    *,
+    slots: int,
+    folder: ExecutionFolder,
+    plugins: tuple[tuple[str, ...], str] = ((), ""),
 ) -> str:
     """Run until the execution is finished or interrupted, and return why it ended.
 
@@ -41,7 +46,7 @@ def run_execution(
     Args:
         data: travels once into the object store, where every worker reads it without copying.
         slots: trials at a time.
-        saved: folder for saved trainings.
+        folder: where saved trainings and the networks of the best trials are kept.
         plugins: names of the user's modules that register more choices, and the folder where they are looked for last.
     """
     os.environ.update(_TUNE_SETTINGS)
@@ -58,7 +63,7 @@ def run_execution(
     receiver = (
         ray.remote(num_cpus=0)(Receiver)
         .options(scheduling_strategy=here)
-        .remote(str(execution.journal.path), str(saved))
+        .remote(str(execution.journal.path), str(folder.saved), str(folder.networks))
     )
     name = str(execution.journal.path)
     register(name, Live(execution, slots, ahead=slots if slots > 1 else 0))
@@ -68,7 +73,14 @@ def run_execution(
         _prepared(execution, slots),
     ):
         tuner = tune.Tuner(
-            tune.with_parameters(Trial, data=data, receiver=receiver, processes=slots, plugins=plugins),
+            tune.with_parameters(
+                Trial,
+                data=data,
+                receiver=receiver,
+                processes=slots,
+                plugins=plugins,
+                objective=execution.objective,
+            ),
             tune_config=tune.TuneConfig(
                 search_alg=Jobs(name),
                 num_samples=-1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -11,12 +12,14 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray.exceptions import RayError
 
 from model.diagnosis import diagnose
 from model.plugins import load_plugins
 from model.specification import Specification
 from model.splitting import Split
 from model.training import EpochRecord, Training
+from sweeps.objective import START, Objective
 
 STEP_SECONDS = (
     0.25  # one result of Tune carries the epochs of this long: a result an epoch would double the cost of short trials
@@ -31,9 +34,10 @@ class Trial(tune.Trainable):
     """Trains what its configuration says and yields batches of epoch records.
 
     Configuration: `key`, `attempt`, `specification` (JSON), `continues` (an earlier attempt may have left a saved
-    training). Each result holds one value of ours, `payload`, JSON bytes: `records`, and when the attempt is over
-    `end` or `put_down`. A training that raises is a result, not an error: the process stays and takes the next trial.
-    Only the loss of the process itself reaches Tune as an error, so the two can never be confused.
+    training), `to_beat` (the best value of all trials that had ended when this one was handed out). Each result holds
+    one value of ours, `payload`, JSON bytes: `records`, and when the attempt is over `end` or `put_down`. A training
+    that raises is a result, not an error: the process stays and takes the next trial. Only the loss of the process
+    itself reaches Tune as an error, so the two can never be confused.
     """
 
     @classmethod
@@ -42,11 +46,12 @@ class Trial(tune.Trainable):
         return tune.PlacementGroupFactory([{"CPU": 1}])
 
     def setup(  # type: ignore[override]  # tune.with_parameters adds these arguments
-        self, config: dict[str, Any], data: Split, receiver: Any, processes: int, plugins: Plugins
+        self, config: dict[str, Any], data: Split, receiver: Any, processes: int, plugins: Plugins, objective: Objective
     ) -> None:
         """Called once a process, of which there will be so many; `data` is read in place from the object store."""
         self._data = data
         self._plugins = plugins
+        self._objective = objective
         self._receiver = receiver
         self._alone = processes - 1
         # A host may run several nodes, and hosts in different places may share a name: the pair tells them apart.
@@ -65,6 +70,8 @@ class Trial(tune.Trainable):
         self._records: list[dict[str, Any]] = []
         self._seconds = 0.0
         self._saved_at = 0.0
+        self._course = START
+        self._held: tuple[float, int, bytes] | None = None  # the objective's value, at which epoch, the network there
 
     def step(self) -> dict[str, Any]:
         """Train for about STEP_SECONDS, or to the end."""
@@ -105,9 +112,32 @@ class Trial(tune.Trainable):
             self._training = self._start()
         for record in self._training:
             self._records.append(record.to_dict())
+            self._follow(self._records[-1])
             if time.monotonic() >= deadline:
                 return False
         return True
+
+    def _follow(self, record: Mapping[str, Any]) -> None:
+        """Keep an eye on the objective; where its best epoch counts, hold on to the network of that epoch."""
+        self._course = self._objective.follow(self._course, record)
+        if self._objective.at == "best":
+            self._hold()
+
+    def _hold(self) -> None:
+        """Hold on to the network as it is now, if that would make it the best of all trials that have ended."""
+        value = self._objective.value(self._course)
+        beats = self._objective.better(value, self._config["to_beat"])
+        if value is not None and beats and self._training is not None and self._objective.is_of(self._course):
+            self._held = value, self._training.epoch, self._training.trained()
+
+    def _offer(self) -> None:
+        """Leave the network of a finished training with the receiver, if it is the best so far: few are."""
+        if self._objective.at == "last":
+            self._hold()
+        if self._held is not None and self._held[0] == self._objective.value(self._course):
+            value, epoch, network = self._held
+            with contextlib.suppress(RayError):  # no fault of the trial's; `sweep sync` trains it again if it is needed
+                ray.get(self._receiver.keep_network.remote(self._key, self._attempt, epoch, value, network))
 
     def _start(self) -> Training:
         load_plugins(*self._plugins)
@@ -115,12 +145,16 @@ class Trial(tune.Trainable):
         if self._config["continues"]:
             saved, self._records = ray.get(self._receiver.resume.remote(self._key))
             if saved is not None:
+                for record in self._records:
+                    self._course = self._objective.follow(self._course, record)
                 return Training.restore(saved, specification, self._data)
             self._records = []
         return Training(specification, self._data)
 
     def _end(self) -> dict[str, Any]:
         diverged = self._training is not None and self._training.diverged
+        if not diverged:
+            self._offer()
         records = [EpochRecord.from_dict(record) for record in self._records]
         findings = diagnose(records, Specification.from_json(self._config["specification"]))
         return {

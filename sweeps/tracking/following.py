@@ -157,6 +157,8 @@ def _conclude(projector: Projector, *, stopped: bool) -> None:
         word = "interrupted" if closed is None else word
     projector.write_summary(word)
     projector.settle()
+    if word == "finished":
+        projector.write_model()
 
 
 @contextlib.contextmanager

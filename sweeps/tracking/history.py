@@ -12,7 +12,17 @@ from typing import Any
 
 from sweeps.journal import Event
 
-STORY = ("opened", "resumed", "proposed", "skipped", "started", "ended", "lost", "closed")  # all but the records
+STORY = (
+    "opened",
+    "resumed",
+    "proposed",
+    "skipped",
+    "started",
+    "network",
+    "ended",
+    "lost",
+    "closed",
+)  # all but the records
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,7 @@ class History:
     proposals: list[Proposal] = field(default_factory=list)
     trials: dict[str, Trial] = field(default_factory=dict)
     whole: set[str] = field(default_factory=set)  # keys whose run is whole in MLflow; their records are not kept
+    networks: dict[str, dict[str, Any]] = field(default_factory=dict)  # by key: the note of a trained network's file
     through: int = 0
 
     @property
@@ -158,6 +169,8 @@ class History:
             trial.began = event.at
         if event.kind == "epoch" and trial.key not in self.whole and event.epoch is not None:
             trial.records.append(Record(event.epoch, event.at, body))
+        elif event.kind == "network":
+            self.networks[trial.key] = body
         elif event.kind == "lost":
             trial.lost.append({"attempt": event.attempt, "why": body.get("why", ""), "at": event.at})
         elif event.kind == "ended":

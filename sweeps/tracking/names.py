@@ -35,6 +35,13 @@ COUNTS = "kurabe.counts"  # of a summary: JSON, trials by status
 
 LEVEL_PARAMETER = "comparison.level"  # the same as a parameter, by which the UI groups runs
 
+# of a registered model and its versions, besides those above
+OBJECTIVE = "kurabe.objective"
+DIRECTION = "kurabe.direction"
+SPLIT = "kurabe.split"  # JSON: what decides which samples are the validation part
+JUDGED = "kurabe.judged"  # what was decided about the alias when the version was new
+CHAMPION = "champion"  # the alias
+
 # MLflow's own
 GIT_COMMIT_MLFLOW = "mlflow.source.git.commit"
 USER = "mlflow.user"

@@ -7,14 +7,18 @@ written again from the start, which changes nothing that is there: metrics carry
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sweeps.journal import Journal
+from sweeps.networks import best_of
+from sweeps.storage import MODEL_FILE, NETWORKS, write_whole
 from sweeps.tracking import content, names
 from sweeps.tracking.counts import Counts
 from sweeps.tracking.history import STORY, History, Trial
 from sweeps.tracking.names import Away, Refused
+from sweeps.tracking.registering import register_best
 from sweeps.tracking.store import FoundRun, Store
 from sweeps.tracking.view import view_tag
 
@@ -53,6 +57,7 @@ class Projector:
         self._told: object = None  # what the summary says
         self._waiting: dict[str, Trial] = {}  # ended, not yet whole in MLflow
         self._refused: dict[str, str] = {}
+        self._modelled: object = None  # of which trial the model is registered
         self._doubtful = False  # whether a run may have been created without our knowing
         self._written = self._metrics = self._pictures = self._doubles = 0
 
@@ -116,6 +121,22 @@ class Projector:
             self._set_status(run, status, history.closed.at if history.closed is not None else None)
         self._told = told
 
+    def write_model(self) -> None:
+        """Log and register the network of the execution's best trial, and leave word of it beside the journal."""
+        history = self.history
+        ends = [(key, trial.end.body) for key, trial in history.trials.items() if trial.end is not None]
+        best = best_of(ends, history.networks, str(content.execution_document(history)["direction"]))
+        told = (best, len(history.resumed))
+        if told == self._modelled:
+            return
+        folder = self.journal.path.parent
+        run = self._runs.get(best.key) if best is not None else None
+        outcome = register_best(
+            self._store, self._experiment, history, best, folder / NETWORKS, None if run is None else run.run_id
+        )
+        write_whole(folder / MODEL_FILE, json.dumps(outcome, indent=2).encode(), durable=False)
+        self._modelled = told
+
     def settle(self) -> None:
         """Where the reply to a creation was lost, make sure that it left no second run behind."""
         if self._doubtful:
@@ -156,7 +177,7 @@ class Projector:
         found: dict[str, list[FoundRun]] = {}
         for each in self._store.runs([self._experiment], {names.EXECUTION: execution}):
             found.setdefault(each.tags.get(names.TRIAL, ""), []).append(each)
-        self._told = None
+        self._told = self._modelled = None
         self._summary = self._take(found.pop("", []))
         self._runs = {key: run for key, runs in found.items() if (run := self._take(runs)) is not None}
         whole = {key for key, run in self._runs.items() if run.status in names.WHOLE}

@@ -305,6 +305,7 @@ def set_defaults(*, retries: int = 0) -> None:
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # to print it, the run is fetched once more
         "MLFLOW_LOGGING_LEVEL": "CRITICAL",  # what it logs as errors it also raises
+        "MLFLOW_UV_AUTO_DETECT": "false",  # a model needs nothing of the current folder's project
         "GIT_PYTHON_REFRESH": "quiet",  # MLflow's git library warns where there is no git
     }
     for name, value in wanted.items():
