@@ -10,6 +10,7 @@ import ast
 import io
 import json
 import re
+import warnings
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -34,7 +35,9 @@ def build_model(
     folder: Path, network: bytes, *, model_id: str, run_id: str | None, metadata: Mapping[str, Any]
 ) -> None:
     """Write the folder of the MLflow model `model_id` with the network that `Training.trained` has packed."""
-    import mlflow.pyfunc
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow warns about types of its own
+        import mlflow.pyfunc
     from mlflow.models import Model, ModelSignature
     from mlflow.types import ColSpec, Schema, TensorSpec
 
