@@ -25,6 +25,10 @@ from cluster.tracking_server import (
     server_environment,
     tracking_uri,
 )
+from model.datasets import load, split
+from model.specification import Specification
+from model.training import Training
+from sweeps.networks import keep_network
 from sweeps.tracking import project
 from sweeps.tracking.following import LOCK
 from tests.benchmarks.fresh_store import openers, play
@@ -245,11 +249,21 @@ def test_over_http_away_and_back(storage: Path) -> None:
             end(first)
             sweep.train(sweep.propose()[0])
             sweep.train(sweep.propose()[0], "failed", error="no", value=None)
+            folder = sweep.path.parent / "networks"
+            keep_network(sweep.journal, folder, "t1", small_network(), value=0.25, attempt=1, epoch=4)
             sweep.close()
         with server(storage, port):
             assert process.wait(WAIT) == 0
     assert statuses(storage) == {"t1": "FINISHED", "t2": "FINISHED", "t3": "FAILED"}
+    assert rows(storage, "select name, alias, version from registered_model_aliases") == [("digits", "champion", 1)]
+    (model,) = (storage / "mlflow-artifacts").rglob("MLmodel")
+    assert (model.parent / "data" / "network" / "weights.npz").is_file()
     assert stored(storage) == sorted(recorded(sweep.journal))
+
+
+def small_network() -> bytes:
+    specification = Specification({"hidden": [4], "epochs": 1})
+    return Training(specification, split(load("iris"))).trained()
 
 
 @contextmanager
