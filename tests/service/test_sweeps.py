@@ -48,6 +48,14 @@ def _runs(storage: Path, experiment: str) -> list[Run]:
     return [run for run in client.search_runs([found.experiment_id]) if run.data.tags["kurabe.kind"] == "trial"]
 
 
+def _champion(storage: Path, name: str) -> dict[str, str]:
+    """The tags of the version that is the champion."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{storage / 'mlflow.sqlite'}")
+    return dict(client.get_model_version_by_alias(name, "champion").tags)
+
+
 def _objective(workshop: Workshop, execution: str) -> dict[str, float]:
     return {str(e.trial): e.body["value"] for e in workshop.events(execution, "ended")}
 
@@ -70,6 +78,8 @@ def test_a_sweep_by_each_strategy_from_a_folder_with_stray_modules(workshop: Wor
     assert {run.data.tags["kurabe.trial"]: run.data.metrics["validation/loss"] for run in runs} == values
     best = min(values.values())
     assert f"{best:.5g}" in output
+    assert 'model:   mine version 1, the champion: mlflow.pyfunc.load_model("models:/mine@champion")' in output
+    assert float(_champion(storage, "mine")["kurabe.value"]) == best
     rows = json.loads(workshop.run("results", "mine", "--format", "json"))
     assert {row["trial"]: row["validation/loss"] for row in rows} == values
 
@@ -121,8 +131,17 @@ def test_a_finished_sweep_is_written_to_mlflow_later_left_alone_and_extended(wor
     path = workshop.define("later", trials=3, epochs=2)
     workshop.run("run", str(path), "--workers", "2", "--no-tracking", "--seed", "5")
     assert not (workshop.folder / "kurabe-data" / "mlflow.sqlite").exists()
+    values = _objective(workshop, "later-1")
+    key = min(values, key=lambda key: values[key])
+    network = workshop.folder / "kurabe-data" / "later-1" / "networks" / f"{key}.npz"
+    kept = network.read_bytes()
+    network.unlink()
     output = workshop.run("sync", "later")
     assert "3 of 3" in output
+    assert "training it again" in output
+    assert network.read_bytes() == kept  # to the last bit
+    assert "later version 1, the champion" in output
+    assert "later version 1, the champion" in workshop.run("status", "later")
     assert len(_runs(workshop.folder / "kurabe-data", "later")) == 3
     assert "report.html" in workshop.run("report", "later")
     assert "finished (trials)" in workshop.run("resume", "later")
@@ -130,5 +149,6 @@ def test_a_finished_sweep_is_written_to_mlflow_later_left_alone_and_extended(wor
     workshop.run("resume", "later", "--extend", "2", "--workers", "2", "--no-report")
     after = _objective(workshop, "later-1")
     assert len(after) == 5
+    assert float(_champion(workshop.folder / "kurabe-data", "later")["kurabe.value"]) == min(after.values())
     assert before.items() <= after.items()
     assert len(_runs(workshop.folder / "kurabe-data", "later")) == 5
