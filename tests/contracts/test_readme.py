@@ -24,7 +24,7 @@ INLINE = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", README, flags=re.
 def test_each_block_is_of_a_kind_that_is_tested_here() -> None:
     assert {kind for kind, _ in BLOCKS} <= {"sh", "toml", "text"}
     assert LINES
-    assert {line[0] for line in LINES if line} <= {"make", "sweep", "bash", "git", "cd", "export"}
+    assert {line[0] for line in LINES if line} <= {"make", "sweep", "bash", "git", "cd", "export", "mlflow", "curl"}
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if line[:1] == ["make"]], ids=" ".join)
@@ -37,6 +37,15 @@ def test_a_make_line_names_a_target_and_its_variables(line: list[str]) -> None:
 @pytest.mark.parametrize("line", [line for line in LINES if line[:1] == ["sweep"]], ids=" ".join)
 def test_a_sweep_line_is_understood(line: list[str]) -> None:
     assert hasattr(build_parser().parse_args(line[1:]), "call")
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if line[:1] == ["mlflow"]], ids=" ".join)
+def test_an_mlflow_line_is_understood(line: list[str]) -> None:
+    from mlflow.models.cli import commands as models
+
+    assert line[1] == "models"
+    command = models.commands[line[2]]
+    assert command.make_context(line[2], line[3:], resilient_parsing=False).params["model_uri"]
 
 
 def test_each_command_and_target_is_in_the_readme_and_no_other() -> None:
