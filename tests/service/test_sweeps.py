@@ -97,6 +97,7 @@ def test_trials_that_raise_or_diverge_are_results_and_the_sweep_goes_on(workshop
         [search]
         strategy = "grid"
         confirm = 0
+        objective_at = "best"
         [space]
         learning_rate = [0.1, 3.0, 1e6, 0.01]
     """
@@ -125,6 +126,12 @@ def test_trials_that_raise_or_diverge_are_results_and_the_sweep_goes_on(workshop
     assert told == {"finished": 2, "failed": 1, "diverged": 1}
     statuses = Counter(run.data.tags["kurabe.status"] for run in _runs(workshop.folder / "kurabe-data", "fragile"))
     assert statuses == told
+    champion = _champion(workshop.folder / "kurabe-data", "fragile")  # a plugin's optimizer is no obstacle
+    key, value = champion["kurabe.trial"], float(champion["kurabe.value"])
+    (note,) = [event for event in workshop.events("fragile-1", "network") if event.trial == key]
+    records = [event for event in workshop.events("fragile-1", "epoch") if event.trial == key and event.epoch]
+    losses = {event.epoch: event.body["metrics"]["validation/loss"] for event in records}
+    assert losses[note.epoch] == min(losses.values()) == value == note.body["value"]
 
 
 def test_a_finished_sweep_is_written_to_mlflow_later_left_alone_and_extended(workshop: Workshop) -> None:
