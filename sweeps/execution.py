@@ -78,7 +78,7 @@ class Execution:
         search = definition.search
         self.objective = Objective(search.objective, search.direction, search.objective_at)
         self._courses: dict[str, Course] = {}  # the objective of each trial so far
-        self._to_beat: float | None = None
+        self.to_beat: float | None = None  # the best value of all searched trials that have ended
         self._jobs: deque[Job] = deque()
         self._outcomes: deque[_Entry] = deque()
         self._running: dict[str, int] = {}  # taken by the runner
@@ -184,7 +184,7 @@ class Execution:
             if end is not None:
                 self._put_aside(key)
                 self._close_trial(key, body)
-                self._note_best(body)
+                self._note_best(key, body)
         self.wake()
         return True
 
@@ -217,12 +217,6 @@ class Execution:
         self._news.set()
 
     @property
-    def to_beat(self) -> float | None:
-        """The best value of all trials that have ended."""
-        with self._state:
-            return self._to_beat
-
-    @property
     def running(self) -> dict[str, int]:
         """Attempts under way: trial key to attempt number."""
         with self._state:
@@ -253,7 +247,7 @@ class Execution:
                 self._note_value(event.trial, body)
             elif event.trial is not None:
                 self._entries[self._number_of[event.trial]].ends[event.trial] = body
-                self._note_best(body)
+                self._note_best(event.trial, body)
         self._attempts.update(started)
         for entry in self._entries.values():
             waiting = [key for key in entry.trials if key not in entry.ends]
@@ -343,9 +337,9 @@ class Execution:
         before = self._attempts.get(key, 0)
         return Job(key, before + 1, self._specifications[key], self._number_of[key], continues=before > 0)
 
-    def _note_best(self, end: Mapping[str, Any]) -> None:
-        if self.objective.better(end["value"], self._to_beat):
-            self._to_beat = end["value"]
+    def _note_best(self, key: str, end: Mapping[str, Any]) -> None:
+        if key not in self._tested and self.objective.better(end["value"], self.to_beat):
+            self.to_beat = end["value"]
 
     def _put_aside(self, key: str) -> None:
         self._running.pop(key, None)

@@ -24,7 +24,8 @@ def mend_network(folder: ExecutionFolder) -> None:
         opened, last = events[0].body, [e for e in events if e.kind in ("opened", "resumed", "closed")][-1]
         if last.kind != "closed" or last.body["why"] == "interrupted":
             return
-        trials = {t["key"]: t["specification"] for e in events if e.kind == "proposed" for t in e.body["trials"]}
+        searched = [e for e in events if e.kind == "proposed" and e.body.get("stage", "search") == "search"]
+        trials = {t["key"]: t["specification"] for e in searched for t in e.body["trials"]}
         ends = {str(e.trial): e for e in events if e.kind == "ended"}
         notes = {str(e.trial): e.body for e in events if e.kind == "network"}
         in_order = [(key, ends[key].body) for key in trials if key in ends]

@@ -124,7 +124,8 @@ class Projector:
     def write_model(self) -> None:
         """Log and register the network of the execution's best trial, and leave word of it beside the journal."""
         history = self.history
-        ends = [(key, trial.end.body) for key, trial in history.trials.items() if trial.end is not None]
+        searched = {key: trial for key, trial in history.trials.items() if trial.proposal.stage == "search"}
+        ends = [(key, trial.end.body) for key, trial in searched.items() if trial.end is not None]
         best = best_of(ends, history.networks, str(content.execution_document(history)["direction"]))
         told = (best, len(history.resumed))
         if told == self._modelled:
