@@ -105,6 +105,7 @@ def test_trials_that_raise_or_diverge_are_results_and_the_sweep_goes_on(workshop
         strategy = "grid"
         confirm = 0
         objective_at = "best"
+        confirm = 0
         [space]
         learning_rate = [0.1, 3.0, 1e6, 0.01]
     """
@@ -143,7 +144,7 @@ def test_trials_that_raise_or_diverge_are_results_and_the_sweep_goes_on(workshop
 
 def test_a_finished_sweep_is_written_to_mlflow_later_left_alone_and_extended(workshop: Workshop) -> None:
     path = workshop.define("later", trials=3, epochs=2)
-    workshop.run("run", str(path), "--workers", "2", "--no-tracking", "--seed", "5")
+    workshop.run("run", str(path), "--workers", "2", "--no-tracking", "--seed", "5", "--set", "search.confirm=0")
     assert not (workshop.folder / "kurabe-data" / "mlflow.sqlite").exists()
     values = _searched(workshop, "later-1")
     key = min(values, key=lambda key: values[key])
