@@ -165,7 +165,7 @@ class Execution:
 
         Args:
             records: epoch records as JSON objects; one that is in the journal already stays as it was.
-            end: `status`, `epochs`, `seconds`, and if any `findings` and `error`.
+            end: `status`, `epochs`, `seconds`, and if any `findings`, `error` and `environment`.
             where: `node` and `pid` of the process.
 
         Returns:
@@ -358,6 +358,7 @@ class Execution:
             "seconds": end["seconds"],
             "findings": end.get("findings", []),
             "error": end.get("error"),
+            "environment": end.get("environment"),
         }
 
     def _close_trial(self, key: str, end: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ saved trainings): SQLite's own lock orders them, and the sequence number is the 
     saved      file, sha256, bytes (likewise)                      a training can continue from here
     network    file, sha256, bytes, value (of a trial's attempt and epoch)    a trained network, the best until then
     ended      status, value, epochs, seconds, findings, error,    the trial's only end
-               node, pid (of a trial's attempt)
+               environment, node, pid (of a trial's attempt)
     lost       why (of a trial's attempt)                          the attempt, not the trial, is over
     told       number, outcome                                     the strategy learnt a point's outcome
     closed     why, seconds                                        this process is done

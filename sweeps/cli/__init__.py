@@ -1,7 +1,7 @@
 """The console script `sweep`: arguments in, exit code out. Each command imports what it needs when it runs.
 
 Exit codes: 0 all well; 1 the sweep ended but a trial raised, ran out of memory or was lost; 2 the input was refused;
-3 MLflow is behind the journal; 130 interrupted, resumable.
+3 MLflow is behind the journal; 4 a run trained again gave other numbers; 130 interrupted, resumable.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-OK, TRIALS_FAILED, REFUSED, BEHIND, INTERRUPTED = 0, 1, 2, 3, 130
+OK, TRIALS_FAILED, REFUSED, BEHIND, DIFFERENT, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 _SETTING = "key=value"
 
@@ -49,6 +49,7 @@ def is_users(error: Exception) -> bool:
     from model.plugins import PluginError
     from sweeps.journal import JournalError
     from sweeps.mistakes import DefinitionError
+    from sweeps.reproduction import ReproductionError
     from sweeps.storage import StorageError
 
     expected: tuple[type[Exception], ...] = (
@@ -57,6 +58,7 @@ def is_users(error: Exception) -> bool:
         PluginError,
         JournalError,
         DefinitionError,
+        ReproductionError,
         StorageError,
     )
     return isinstance(error, expected) or any(
@@ -134,6 +136,13 @@ def build_parser() -> argparse.ArgumentParser:
     report = command("report", "publish:report", "write the comparison report from MLflow", storage)
     report.add_argument("names", metavar="NAME", nargs="+", help="executions, or definitions' names for their latest")
     command("sync", "publish:sync", "bring MLflow up to date from the journal", name, storage)
+    reproduce = command(
+        "reproduce", "reproduce:reproduce", "train a run of MLflow's again and compare to the last bit", storage
+    )
+    reproduce.add_argument("run_id", metavar="RUN_ID", help="a trial's run id, as MLflow shows it, or its beginning")
+    reproduce.add_argument(
+        "--data", metavar="PATH", help="where the data are here, if elsewhere than when the run was made"
+    )
     ui = command("ui", "publish:ui", "serve the MLflow UI on loopback, opened at the comparison", storage)
     ui.add_argument("name", metavar="NAME", nargs="?", help="the execution to compare (default: the latest of all)")
     ui.add_argument("--port", type=int, default=0, help="default: a free one")

@@ -20,6 +20,7 @@ from model.specification import Specification
 from model.splitting import Split
 from model.training import EpochRecord, Training
 from sweeps.objective import START, Objective
+from sweeps.environment import describe_process
 
 STEP_SECONDS = (
     0.25  # one result of Tune carries the epochs of this long: a result an epoch would double the cost of short trials
@@ -55,6 +56,7 @@ class Trial(tune.Trainable):
         self._receiver = receiver
         self._alone = processes - 1
         # A host may run several nodes, and hosts in different places may share a name: the pair tells them apart.
+        self._environment = describe_process()
         self._node = f"{os.uname().nodename}:{ray.get_runtime_context().get_node_id()[:8]}"
         self._begin(config)
 
@@ -91,6 +93,7 @@ class Trial(tune.Trainable):
             payload["end"] = {"status": "failed", "error": traceback.format_exc()}
         if "end" in payload:
             payload["end"] |= {"seconds": self._seconds, "epochs": max(0, len(self._records) - 1)}
+            payload["end"]["environment"] = self._environment
             self._training = None
         payload["records"] = self._records[first_new:]
         encoded = json.dumps(payload, allow_nan=False, separators=(",", ":")).encode()

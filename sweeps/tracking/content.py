@@ -95,8 +95,13 @@ def summary_tags(history: History, *, status: str) -> dict[str, str]:
     """Tags of the run that stands for the whole execution."""
     closed = history.closed
     why = {names.CLOSED: str(closed.body.get("why", ""))} if closed is not None else {}
-    counts = {names.COUNTS: canonical(history.counts())}
-    return _fitting({**_origin_tags(history), names.KIND: "execution", names.STATUS: status, **counts, **why})
+    told = {names.COUNTS: canonical(history.counts())}
+    if closed is not None and closed.body.get("seconds") is not None:
+        told[names.SECONDS] = f"{float(closed.body['seconds']):.3f}"
+    best = best_trial(history)
+    if best is not None:
+        told |= {names.BEST: canonical(best), names.VALUE: repr(best["value"])}
+    return _fitting({**_origin_tags(history), names.KIND: "execution", names.STATUS: status, **told, **why})
 
 
 def metric_values(records: Iterable[Record]) -> list[tuple[str, float, int, int]]:
@@ -154,7 +159,9 @@ def trial_document(history: History, trial: Trial) -> dict[str, Any]:
         "reason": dict(trial.proposal.reason),
         "seen": trial.proposal.seen,
         "specification": dict(trial.specification),
-        "environment": history.environment,
+        "data": {**history.opening["data"], "section": history.opening["definition"].get("data")},
+        "plugins": _plugins(history),
+        "environment": {**history.environment, **(end.get("environment") or {})},  # of the process that trained it
         "status": trial.status,
         "value": end.get("value"),
         "seconds": end.get("seconds"),
@@ -185,6 +192,7 @@ def execution_document(history: History) -> dict[str, Any]:
         "opened_at": history.opened.at if history.opened is not None else None,
         "resumed": [{"at": event.at, **event.body} for event in history.resumed],
         "counts": history.counts(),
+        "best": best_trial(history),
         "skipped": history.skipped,
         "proposals": [
             {
@@ -202,8 +210,41 @@ def execution_document(history: History) -> dict[str, Any]:
         "closed": closed.body.get("why") if closed is not None else None,
         "closed_at": closed.at if closed is not None else None,
         "seconds": closed.body.get("seconds") if closed is not None else None,
+        "trial_seconds": math.fsum(
+            trial.end.body.get("seconds") or 0.0 for trial in history.trials.values() if trial.end
+        ),
         "through": history.through,
     }
+
+
+def best_trial(history: History) -> dict[str, Any] | None:
+    """The trial with the best value so far, the earlier one of equals; None where none has a value."""
+    sign = -1.0 if history.opening.get("direction") == "maximize" else 1.0
+    valued = [
+        (sign * float(trial.end.body["value"]), trial.proposal.number, trial.replicate, trial)
+        for trial in history.trials.values()
+        if trial.end is not None and isinstance(trial.end.body.get("value"), int | float)
+    ]
+    if not valued:
+        return None
+    value, order, replicate, trial = min(valued, key=lambda each: each[:3])
+    point = dict(trial.proposal.point)
+    return {"value": sign * value, "order": order, "replicate": replicate, "trial": trial.key, "point": point}
+
+
+def data_input(history: History) -> tuple[str, str, dict[str, Any], dict[str, int]]:
+    """(name, digest, how split, sizes of the parts) of the data that all trials of an execution share."""
+    data = history.opening["data"]
+    section = history.opening["definition"].get("data") or {}
+    split = {name: value for name, value in section.items() if name not in ("name", "path") and value is not None}
+    sizes = {name: int(data[name]) for name in ("train", "validation", "test") if name in data}
+    return str(data["name"]), str(data["digest"]), split, sizes
+
+
+def _plugins(history: History) -> dict[str, Any]:
+    definition = history.opening["definition"]
+    named = {"names": definition.get("plugins") or [], "digest": definition.get("plugins_digest") or ""}
+    return {**named, "folder": history.opening.get("folder")}
 
 
 def _origin_tags(history: History) -> dict[str, str]:

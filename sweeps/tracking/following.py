@@ -28,6 +28,7 @@ _SUMMARY = 10.0  # seconds between two versions of the execution's own run while
 _PATIENCE = 45.0  # seconds that an MLflow that is away is waited for after the journal's end
 _LONGEST_PAUSE = 5.0  # seconds between two tries
 _NICENESS = 10
+_COLLECTED = 50_000  # new objects before garbage is looked for
 
 
 def project(journal: Path, uri: str, storage: Path, *, stopped: bool = False, patience: float = 10.0) -> Counts:
@@ -143,9 +144,14 @@ class Follower:
 
 
 def spare_collector() -> None:
-    """What MLflow's import made stays for good; to walk it at each garbage collection costs a tenth of all time."""
+    """What MLflow's import made stays for good; to walk it at each garbage collection costs a tenth of all time.
+
+    And the thousands of objects that MLflow makes of one batch of metrics live as long as the batch: looking through
+    them while it is written finds nothing, and costs another twentieth.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_COLLECTED, 20, 50)
 
 
 def _conclude(projector: Projector, *, stopped: bool) -> None:

@@ -32,6 +32,9 @@ GIT_COMMIT = "kurabe.git_commit"
 GIT_DIRTY = "kurabe.git_dirty"
 CLOSED = "kurabe.closed"  # of a summary: why the execution ended
 COUNTS = "kurabe.counts"  # of a summary: JSON, trials by status
+BEST = "kurabe.best"  # of a summary: JSON, the trial with the best value
+SECONDS = "kurabe.seconds"  # of a summary: how long the command took
+SPLIT = "kurabe.split"  # of a run's dataset input: JSON, how the data were split
 
 LEVEL_PARAMETER = "comparison.level"  # the same as a parameter, by which the UI groups runs
 
@@ -46,6 +49,7 @@ CHAMPION = "champion"  # the alias
 GIT_COMMIT_MLFLOW = "mlflow.source.git.commit"
 USER = "mlflow.user"
 NOTE = "mlflow.note.content"
+RUN_NAME = "mlflow.runName"
 HAS_IMAGES = "mlflow.loggedImages"
 EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
 
@@ -65,6 +69,7 @@ WHOLE = (FINISHED, FAILED)
 MOST_METRICS = 1000  # that MLflow takes in one log_batch
 LONGEST_TAG = 8000  # characters that MLflow takes
 LONGEST_PARAMETER = 6000
+LONGEST_INPUT_TAG = 500
 LONGEST_DIGEST = 36  # of a data set, in characters
 
 

@@ -34,6 +34,7 @@ class _Run:
     status: str
     tags: dict[str, str]
     parameters: bool = False
+    data: bool = False
     records: int = 0  # of the trial's records, those that are there with their metrics
     pictured: int = 0  # and those that are there with their pictures
 
@@ -109,9 +110,7 @@ class Projector:
             document = content.execution_document(history)
             tag = view_tag(history.execution, str(document["objective"]), str(document["direction"]))
             self._store.tag_experiment(self._experiment, *tag)
-            data = history.opening["data"]
-            sizes = {name: int(data[name]) for name in ("train", "validation", "test") if name in data}
-            self._store.log_data(run.run_id, str(data["name"]), str(data["digest"]), sizes)
+        self._log_data(run)
         status = {"running": names.RUNNING, "finished": names.FINISHED}.get(word, names.KILLED)
         if run.status != status and status == names.RUNNING:
             self._set_status(run, status)
@@ -197,7 +196,8 @@ class Projector:
         for other in others:
             self._store.delete_run(other.run_id)
             self._doubles += 1
-        return _Run(first.run_id, first.artifact_uri, first.status, dict(first.tags), bool(first.parameters))
+        known = (bool(first.parameters), first.has_data)
+        return _Run(first.run_id, first.artifact_uri, first.status, dict(first.tags), *known)
 
     def _start(self) -> int:
         """After which event to go on. At first, what is whole in MLflow already is passed by without its records."""
@@ -242,6 +242,7 @@ class Projector:
             self._runs[trial.key] = run
         elif run.status != names.RUNNING:  # interrupted once, resumed now
             self._set_status(run, names.RUNNING)
+        self._log_data(run)
         pictures = list(content.picture_files(trial, trial.records[run.pictured :]))
         self._log_files(run, pictures + (list(content.trial_files(self.history, trial)) if trial.end else []))
         run.pictured = len(trial.records)
@@ -271,6 +272,11 @@ class Projector:
         if metrics or parameters or new:
             self._store.log(run.run_id, metrics, parameters, new)
             run.tags |= new
+
+    def _log_data(self, run: _Run) -> None:
+        if not run.data:
+            self._store.log_data(run.run_id, *content.data_input(self.history))
+            run.data = True
 
     def _set_status(self, run: _Run, status: str, at: float | None = None) -> None:
         self._store.set_status(run.run_id, status, None if at is None else content.milliseconds(at))

@@ -90,6 +90,15 @@ class ExecutionRecord:
     trials: tuple[TrialRecord, ...]  # by proposal and replicate
 
 
+@dataclass(frozen=True)
+class LoggedTrial:
+    """A trial that ended, in full: its `record`, the run's name, and every value of every metric, by (step, name)."""
+
+    record: TrialRecord
+    run_name: str
+    metrics: Mapping[tuple[int, str], float]
+
+
 def read_execution(uri: str, executions: str | Sequence[str]) -> tuple[ExecutionRecord, ...]:
     """Read executions (`digits-2`), or the latest one of a definition (`digits`), in the order they were named.
 
@@ -103,6 +112,46 @@ def read_execution(uri: str, executions: str | Sequence[str]) -> tuple[Execution
     wanted = [executions] if isinstance(executions, str) else list(executions)
     found = [_find(store, name) for name in wanted]
     return tuple(_read(store, experiment, summary) for experiment, summary in found)
+
+
+def read_trial(uri: str, run_id: str) -> LoggedTrial:
+    """The trial whose run has this identity, or the only one whose identity begins so.
+
+    Raises:
+        TrackingError: MLflow does not answer, holds no such run or several, or it is no trial that has ended.
+    """
+    set_defaults(retries=_RETRIES)
+    store = Store(uri, "")
+    store.connect()
+    run = _one_run(store, run_id)
+    kind = run.tags.get(names.KIND)
+    if kind != "trial":
+        what = {None: "a run that is not ours", "execution": "the summary of an execution"}.get(kind, f"a {kind}")
+        raise TrackingError(f"run {run.run_id} is {what}; expected the run of a trial ({names.KIND} = trial)")
+    if run.status not in names.WHOLE:
+        raise TrackingError(
+            f"run {run.run_id} has not ended (MLflow calls it {run.status}): its numbers are not all there yet; "
+            f"sweep resume {run.tags.get(names.EXECUTION, 'NAME')} brings it to its end"
+        )
+    with tempfile.TemporaryDirectory(prefix="kurabe-") as folder:
+        document = _document(store, run, names.RECORDS_FILE, Path(folder))
+    record = TrialRecord(run.run_id, document, _params(document))
+    logged = {(step, name): value for name in run.metrics for step, value in store.metric_history(run.run_id, name)}
+    return LoggedTrial(record, run.tags.get(names.RUN_NAME, ""), logged)
+
+
+def _one_run(store: Store, run_id: str) -> FoundRun:
+    if not re.fullmatch(r"[0-9a-fA-F]{1,32}", run_id):
+        raise TrackingError(
+            f"{run_id[:60]!r}: expected the run id that MLflow shows, 32 digits from 0-9 and a-f, or its beginning"
+        )
+    found = store.runs_beginning(run_id.lower())
+    if not found:
+        raise TrackingError(f"{run_id}: MLflow at {store.shown} holds no such run")
+    if len(found) > 1:
+        several = ", ".join(sorted(run.run_id for run in found))
+        raise TrackingError(f"{run_id}: several runs begin so: {several}; give more of its digits")
+    return found[0]
 
 
 def keep_report(uri: str, record: ExecutionRecord, folder: Path) -> None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _PAGE = 1000
 _CONNECT_SECONDS = 10
+_SHOWN = 5  # of several runs that one name could mean
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class FoundRun:
     metrics: Mapping[str, float]  # the latest value of each
     artifact_uri: str
     started: int
+    has_data: bool = False  # whether it has a dataset input
 
 
 class Store:
@@ -150,14 +152,21 @@ class Store:
             else:
                 self.client.set_terminated(run_id, status=status, end_time=ended)
 
-    def log_data(self, run_id: str, name: str, digest: str, sizes: Mapping[str, int]) -> None:
-        """The data that a run was made with, as MLflow's UI lists them; the same data twice are one."""
+    def log_data(self, run_id: str, name: str, digest: str, split: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
+        """The data that a run was made with, as MLflow's UI lists them; the same data twice are one.
+
+        How they were split stands at the run's own link to them: executions may split the same data in several ways.
+        """
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         short = digest[: names.LONGEST_DIGEST]
         data = Dataset(name, short, "local", json.dumps({"sha256": digest}), profile=json.dumps(dict(sizes)))
+        whole = json.dumps({**split, **{f"{part} rows": rows for part, rows in sizes.items()}}, ensure_ascii=False)
+        told = [InputTag("mlflow.data.context", "training")]
+        if len(whole) <= names.LONGEST_INPUT_TAG:
+            told.append(InputTag(names.SPLIT, whole))
         with translated(self.uri):
-            self.client.log_inputs(run_id, [DatasetInput(data, [InputTag("mlflow.data.context", "training")])])
+            self.client.log_inputs(run_id, [DatasetInput(data, told)])
 
     def tag_experiment(self, experiment: str, name: str, value: str) -> None:
         """A tag of an experiment."""
@@ -197,6 +206,12 @@ class Store:
         with translated(self.uri):
             found = self.client.get_experiment_by_name(name)
         return str(found.experiment_id) if found is not None and found.lifecycle_stage == "active" else None
+
+    def runs_beginning(self, beginning: str) -> list[FoundRun]:
+        """The active runs of all experiments whose identity begins so: some of them, where there are many."""
+        with translated(self.uri):
+            wanted = f"attributes.run_id LIKE {_quoted(beginning + '%')}"
+            return [_found(run) for run in self.client.search_runs(self.experiments(), wanted, max_results=_SHOWN)]
 
     def experiments(self) -> list[str]:
         """The identities of all experiments."""
@@ -361,7 +376,14 @@ def _identity(file: Path) -> tuple[int, int] | None:
 def _found(run: Run) -> FoundRun:
     info, data = run.info, run.data
     return FoundRun(
-        info.run_id, info.status, data.tags, data.params, data.metrics, info.artifact_uri, info.start_time or 0
+        info.run_id,
+        info.status,
+        data.tags,
+        data.params,
+        data.metrics,
+        info.artifact_uri,
+        info.start_time or 0,
+        bool(run.inputs and run.inputs.dataset_inputs),
     )
 
 
