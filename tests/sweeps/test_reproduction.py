@@ -105,7 +105,14 @@ def fail(journal: Journal, data: Split) -> None:
         Training(Specification.from_json(json.dumps(specification)), data)
     except ValueError:
         told = traceback.format_exc()
-    end = {"status": "failed", "value": None, "epochs": 0, "seconds": 0.0, "findings": [], "error": told}
+    end: dict[str, Any] = {
+        "status": "failed",
+        "value": None,
+        "epochs": 0,
+        "seconds": 0.0,
+        "findings": [],
+        "error": told,
+    }
     journal.append("ended", end, trial="late", attempt=1)
 
 
