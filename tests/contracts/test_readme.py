@@ -22,7 +22,12 @@ INLINE = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", README, flags=re.
 
 
 def test_each_block_is_of_a_kind_that_is_tested_here() -> None:
-    assert {kind for kind, _ in BLOCKS} <= {"sh", "toml", "text"}
+    assert {kind for kind, _ in BLOCKS} <= {
+        "sh",
+        "toml",
+        "text",
+        "python",
+    }  # python: tests/sweeps/test_tracking_reading.py
     assert LINES
     assert {line[0] for line in LINES if line} <= {"make", "sweep", "bash", "git", "cd", "export", "mlflow", "curl"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 import sys
@@ -12,20 +13,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from cluster.tracking_server import artifact_root, free_port, hide_secrets, tracking_uri
+from model.data import make_dataset
+from model.specification import Specification
+from model.splitting import split
+from model.training import Training
 from sweeps.cli import OK, main
+from sweeps.journal import Event
 from sweeps.storage import hold
-from sweeps.tracking import Counts, project
+from sweeps.tracking import Counts, keep_report, project, read_execution
 from sweeps.tracking.following import Follower
 from sweeps.tracking.names import Away, Refused
 from sweeps.tracking.projection import Projector
 from sweeps.tracking.store import Store
-from tests.sweeps.tracking_journals import NAMES, Sweep, empty_store, expected_artifacts, recorded
+from tests.sweeps.tracking_journals import DEFINITION, NAMES, Sweep, empty_store, expected_artifacts, recorded
 
+README = (Path(__file__).parents[2] / "sweeps" / "README.md").read_text(encoding="utf-8")
 DIVERGENCE = {"name": "divergence", "epoch": 3, "summary": "The loss is infinite.", "advice": "Lower the rate."}
 WRITING = ("create_run", "log", "log_files", "set_status", "tag_experiment", "log_data")  # calls of the store
 TRACEBACK = "Traceback (most recent call last):\n  …\nValueError: no\n"
@@ -99,13 +107,23 @@ def varied(storage: Path) -> Sweep:
     return sweep
 
 
-def test_every_number_of_the_journal_is_in_mlflow_once_and_nothing_else(storage: Path) -> None:
+def test_every_number_of_the_journal_is_in_mlflow_once_and_nothing_else(storage: Path, tmp_path: Path) -> None:
     sweep = varied(storage)
     counts = sync(sweep)
     assert (counts.ended, counts.whole, counts.complete) == (8, 8, True)
     found = runs(sweep)
     assert metrics(sweep, found) == sorted(recorded(sweep.journal))
     assert counts.metrics == len(list(recorded(sweep.journal)))
+    for key, run in found.items():  # and the one compact file says the same
+        document = json.loads(artifact(sweep, run, "records.json", tmp_path))
+        held = [(key, name, step, value) for _, name, step, value, _ in metrics(sweep, {key: run})]
+        told = [
+            (key, name, record["epoch"], value)
+            for record in document["records"]
+            for name, value in record["metrics"].items()
+            if not isinstance(value, str)
+        ]
+        assert sorted(told) == held
 
 
 def test_runs_carry_what_was_tried_and_how_it_went(storage: Path) -> None:
@@ -208,6 +226,106 @@ def test_an_execution_has_a_run_of_its_own(storage: Path, tmp_path: Path) -> Non
     (data,) = summary.inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("digits", "d" * 36)
     assert json.loads(data.dataset.profile or "") == {"train": 1080, "validation": 359, "test": 358}
+
+
+def test_the_summary_names_the_best_point_counts_and_durations(storage: Path, tmp_path: Path) -> None:
+    sweep = varied(storage)
+    key = sweep.propose(optimizer="sgd", learning_rate=0.125)[0]
+    sweep.train(key, value=0.0625)
+    sweep.close()
+    sync(sweep)
+    summary = runs(sweep, "execution")["digits-1"]
+    best = json.loads(summary.data.tags["kurabe.best"])
+    assert best == {
+        "value": 0.0625,
+        "order": sweep.number,
+        "replicate": 0,
+        "trial": key,
+        "point": {"optimizer": "sgd", "learning_rate": 0.125},
+    }
+    assert (summary.data.tags["kurabe.value"], summary.data.tags["kurabe.seconds"]) == ("0.0625", "3.000")
+    document = json.loads(artifact(sweep, summary, "execution.json", tmp_path))
+    assert (document["best"], document["seconds"], document["trial_seconds"]) == (best, 3.0, 9 * 0.5)
+
+
+def test_every_run_names_its_data_and_how_they_were_split(storage: Path) -> None:
+    section = {"name": "digits", "path": None, "split_seed": 3, "validation": 0.2, "scaling": "unit", "limit": None}
+    for execution, seed in (("digits-1", 3), ("digits-2", 4)):
+        sweep = Sweep.begin(storage, execution, definition={**DEFINITION, "data": {**section, "split_seed": seed}})
+        sweep.train(sweep.propose()[0])
+        sweep.close()
+        sync(sweep)
+        for run in (*runs(sweep).values(), *runs(sweep, "execution").values()):
+            assert run.inputs is not None
+            (data,) = run.inputs.dataset_inputs
+            assert (data.dataset.name, data.dataset.digest) == ("digits", "d" * 36)
+            assert json.loads(data.dataset.profile or "") == {"train": 1080, "validation": 359, "test": 358}
+            tags = {tag.key: tag.value for tag in data.tags}
+            assert json.loads(tags["kurabe.split"]) == {
+                "split_seed": seed,
+                "validation": 0.2,
+                "scaling": "unit",
+                "train rows": 1080,
+                "validation rows": 359,
+                "test rows": 358,
+            }
+
+
+def test_a_trials_records_say_all_that_its_numbers_depend_on(storage: Path, tmp_path: Path) -> None:
+    definition = {**DEFINITION, "data": {"name": "digits", "split_seed": 3}, "plugins": ["lab"], "plugins_digest": "p"}
+    sweep = Sweep.begin(storage, definition=definition, folder="/home/me")
+    sweep.start(key := sweep.propose()[0])
+    sweep.record(key, range(5))
+    sweep.end(key, environment={"python": "3.12.1", "blas": [{"architecture": "Haswell"}]})
+    sync(sweep)
+    document = json.loads(artifact(sweep, runs(sweep)[key], "records.json", tmp_path))
+    assert (document["data"]["digest"], document["data"]["train"]) == ("d" * 64, 1080)
+    assert document["data"]["section"] == {"name": "digits", "split_seed": 3}
+    assert document["plugins"] == {"names": ["lab"], "digest": "p", "folder": "/home/me"}
+    environment = document["environment"]  # of the process that trained it, and where that says nothing of the command
+    assert (environment["python"], environment["blas"]) == ("3.12.1", [{"architecture": "Haswell"}])
+    assert (environment["packages"]["numpy"], environment["git_dirty"]) == ("2.4.6", False)
+
+
+def test_the_table_of_names_is_what_is_written(storage: Path, tmp_path: Path) -> None:
+    table = dict(re.findall(r"^\| ([\w ,=]+) \| (.*) \|$", README.split("| kind | names |")[1], flags=re.MULTILINE))
+    named = {kind: set(re.findall(r"`([^` ]+)`", text)) for kind, text in table.items()}
+    x, y = np.random.default_rng(0).normal(size=(100, 3)), np.arange(100) % 2
+    parts = split(make_dataset("small", x, y))
+    trained = list(Training(Specification({"hidden": (4, 3), "epochs": 2}), parts))
+    sweep = varied(storage)
+    key = sweep.propose()[0]
+    sweep.start(key)
+    bodies = [record.to_dict() for record in trained]
+    sweep.journal.append_all([Event("epoch", body, key, 1, body["epoch"]) for body in bodies])
+    sweep.end(key)
+    sweep.close()
+    sync(sweep)
+    (record,) = read_execution(tracking_uri(storage), "digits-1")
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "report.html").touch()
+    keep_report(tracking_uri(storage), record, tmp_path / "page")
+    trials, summary = list(runs(sweep).values()), runs(sweep, "execution")["digits-1"]
+    held = client(sweep)
+
+    def files(run: Run) -> set[str]:
+        return {each.path for each in held.list_artifacts(run.info.run_id)}
+
+    tags = {name for run in trials for name in run.data.tags}
+    assert tags == named["tags of every run"] | named["tags of a trial"]
+    assert set(summary.data.tags) == named["tags of every run"] | named["tags of a summary"]
+    assert {name for run in trials for name in files(run)} == named["artifacts of a trial"]
+    assert files(summary) == named["artifacts of a summary"]
+    real = runs(sweep)[key].data.metrics
+    assert {re.sub(r"layer\d+", "layer1", name) for name in real} == named["metrics, step = epoch"]
+    (picture,) = named["images, step = epoch"]
+    images = [each.path for each in held.list_artifacts(runs(sweep)[key].info.run_id, "images")]
+    assert all(path.startswith("images/" + picture.replace("/", "~") + "+step+") for path in images)
+    assert all(set(run.data.params) >= {"optimizer", "learning_rate", "data.name"} for run in trials)
+    assert named["parameters"] - {"data.name"} <= set(Specification({"weight_decay.strength": 0.1}).hyperparameters)
+    assert summary.inputs is not None
+    told = {tag.key for tag in summary.inputs.dataset_inputs[0].tags}
+    assert told <= named["dataset input"]
 
 
 def test_executions_of_a_definition_share_its_experiment(storage: Path) -> None:

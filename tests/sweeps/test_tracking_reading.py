@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
+from typing import Any
 from urllib.request import url2pathname
 
 import pytest
@@ -103,6 +105,20 @@ def test_a_running_execution_is_read_as_far_as_it_is(storage: Path) -> None:
     bodies = [event.body for event in sweep.journal.events(kinds=("epoch",)) if event.trial == "t2"]
     assert [each["metrics"] for each in running.records] == [each["metrics"] for each in bodies]
     assert running.params["learning_rate"] == 0.002
+
+
+def test_the_pandas_line_of_the_readme(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(storage, trials=2)
+    written(storage, "other-1", trials=1)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri(storage))
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^```python\n(.*?)^```", readme, flags=re.MULTILINE | re.DOTALL)
+    found: dict[str, Any] = {}
+    exec(line, found)  # noqa: S102  # the line is our own, and running it is the test
+    trials = found["trials"].sort_values("tags.kurabe.order")
+    assert list(trials["params.learning_rate"]) == ["0.001", "0.002"]
+    assert list(trials["tags.kurabe.value"].astype(float)) == [0.5, 1.5]
+    assert trials["metrics.validation/loss"].notna().all()
 
 
 def test_what_is_not_there_is_said_with_what_is(storage: Path, tmp_path: Path) -> None:
