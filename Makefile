@@ -12,7 +12,7 @@ run_options := $(if $(TRIALS),--trials "$(TRIALS)") $(if $(WORKERS),--workers "$
 	$(if $(CLUSTER),--cluster "$(CLUSTER)") $(data_options)
 
 # Each benchmark is a script of its own; BENCHMARKS= chooses.
-BENCHMARKS ?= $(addprefix tests/benchmarks/,training_steps.py worker_memory.py sweep_overhead.py tracking_cost.py)
+BENCHMARKS ?= $(addprefix tests/benchmarks/,training_steps.py worker_memory.py sweep_overhead.py tracking_cost.py curve_lag.py)
 
 # Stamps: written last, so that an installation cut short leaves none and is begun again from nothing.
 installed := $(VENV)/.dependencies-installed

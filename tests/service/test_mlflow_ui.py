@@ -5,6 +5,7 @@ Each test leaves a screenshot in its temporary folder, which `pytest --basetemp 
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -48,8 +49,10 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     metrics = [*NAMES, "gradient_norm/layer1", "gradient_norm/layer2"]
     for execution, trials in (("digits-1", 12), ("digits-2", 2)):
         sweep = Sweep.begin(folder, execution)
-        for _ in range(trials):
-            sweep.train(sweep.propose()[0], metrics=metrics, layers=5)
+        for number in range(trials):
+            optimizer = ("adam", "sgd", "rmsprop")[number % 3]
+            key = sweep.propose(optimizer=optimizer, learning_rate=0.001 * (number + 1))[0]
+            sweep.train(key, metrics=metrics, layers=5)
         sweep.close()
         project(sweep.path, tracking_uri(folder), folder)
     hostile = Sweep.begin(folder, "hostile-1", text=HOSTILE)
@@ -157,6 +160,45 @@ def test_enlarged_ten_runs_pictures_are_seen_at_once_and_the_slider_moves_them(
         slider.send_keys("\ue014")  # the right arrow: on to the next epoch with pictures
         until(partial(shows, browser, epoch), f"the pictures of epoch {epoch}", browser)
     keep(browser, "mlflow-activations", tmp_path)
+
+
+@needs_browser
+def test_runs_group_by_optimizer_and_the_compare_page_shows_what_differs(
+    browser: Chrome, address: str, tmp_path: Path
+) -> None:
+    from mlflow.tracking import MlflowClient
+
+    browser.get(comparison_link(address, "digits-1"))
+    until(lambda: len(find(browser, ".js-plotly-plot .scatterlayer .trace")) >= 30, "the charts", browser)
+    group = browser.find_element("xpath", "//button[contains(., 'Group by')]")
+    group.click()
+    choice = "//*[contains(@role, 'menuitem')][normalize-space() = 'optimizer']"
+    until(lambda: browser.find_elements("xpath", choice), "the menu of parameters", browser)[0].click()
+    legends = [
+        f"{name} ({metric})" for name in ("adam", "sgd", "rmsprop") for metric in ("train/loss", "validation/loss")
+    ]
+    until(lambda: all(name in headings(browser) for name in legends), "one curve for each optimizer", browser)
+    assert all(f"Group: {name}\n4" in headings(browser) for name in ("adam", "sgd", "rmsprop"))
+    keep(browser, "mlflow-grouped", tmp_path)
+
+    client = MlflowClient(address)
+    experiment = client.get_experiment_by_name("digits")
+    assert experiment is not None
+    found = client.search_runs([experiment.experiment_id], "tags.`kurabe.execution` = 'digits-1'")
+    chosen = [run.info.run_id for run in found if run.data.tags.get("kurabe.trial") in ("t1", "t2")]
+    place = f"runs={json.dumps(chosen)}&experiments={json.dumps([experiment.experiment_id])}"
+    browser.get(f"{address}/#/compare-runs?{place}")
+    until(lambda: "Show diff only" in headings(browser), "the compare page", browser)
+    for switch in find(browser, "[aria-label='Parameters - Show diff only']"):
+        browser.execute_script("arguments[0].click()", switch)
+
+    def differing() -> str:
+        return headings(browser).partition("\nParameters\nShow diff only\n")[2].partition("\nMetrics\n")[0]
+
+    until(lambda: "initializer" not in differing(), "what is alike to vanish", browser)
+    rows = {line.split()[0]: set(line.split()[1:]) for line in differing().splitlines()}
+    assert rows == {"learning_rate": {"0.001", "0.002"}, "optimizer": {"adam", "sgd"}}
+    keep(browser, "mlflow-compared", tmp_path)
 
 
 @needs_browser

@@ -29,7 +29,7 @@ from model.datasets import load, split
 from model.specification import Specification
 from model.training import Training
 from sweeps.networks import keep_network
-from sweeps.tracking import project
+from sweeps.tracking import following, project
 from sweeps.tracking.following import LOCK
 from tests.benchmarks.fresh_store import openers, play
 from tests.sweeps.tracking_journals import Sweep, empty_store, expected_artifacts, recorded
@@ -103,9 +103,12 @@ def test_it_follows_a_running_sweep_and_ends_with_it(storage: Path) -> None:
         sweep.start(sweep.propose()[0])
         sweep.record("t2", [0, 1, 2])
         start = time.monotonic()
-        until(lambda: statuses(storage).get("t2") == "RUNNING", "a long trial while it runs")
-        until(lambda: len(stored(storage)) == len(list(recorded(sweep.journal))), "its curves")
-        assert time.monotonic() - start < 10.0  # 2.5 s, and what a busy machine adds
+        until(lambda: len(stored(storage)) == len(list(recorded(sweep.journal))), "the curves of a long trial")
+        assert following._POLL + following._LAG <= 3.0  # curves are 5 s old at most: the rest is for the writing
+        assert (
+            time.monotonic() - start < 10.0
+        )  # and what a busy machine adds; tests/benchmarks/curve_lag.py measures it
+        assert statuses(storage)["t2"] == "RUNNING"
         sweep.record("t2", [3, 4])
         sweep.end("t2")
         sweep.close()

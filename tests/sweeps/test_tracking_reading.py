@@ -13,8 +13,8 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from cluster.tracking_server import running_server, tracking_uri
-from sweeps.tracking import TrackingError, keep_report, project, read_execution
-from tests.sweeps.tracking_journals import DEFINITION, Sweep, empty_store
+from sweeps.tracking import TrackingError, keep_report, project, read_execution, read_trial
+from tests.sweeps.tracking_journals import DEFINITION, Sweep, empty_store, recorded
 
 
 @pytest.fixture
@@ -164,6 +164,9 @@ def test_over_http_it_reads_the_same_and_keeps_the_report(
         assert (counts.whole, counts.complete) == (2, True)
         (record,) = read_execution(address, "remote")
         assert [trial.value for trial in record.trials] == [0.125, None]
+        trial = read_trial(address, record.trials[0].run_id[:16])
+        assert (trial.record.document, trial.run_name) == (record.trials[0].document, "adam 0.001 #1")
+        assert trial.metrics == {(step, name): value for _, name, step, value, _ in recorded(sweep.journal, "t1")}
         bodies = [event.body for event in sweep.journal.events(kinds=("epoch",)) if event.trial == "t1"]
         assert list(record.trials[0].records) == bodies
         page = tmp_path / "report"

@@ -147,9 +147,10 @@ def empty_store() -> bytes:
         return file.read_bytes()
 
 
-def recorded(journal: Journal) -> Iterator[tuple[str, str, int, float, int]]:
-    """(trial, metric, step, value, timestamp in ms) of every finite number that the journal holds."""
-    for event in journal.events(kinds=("epoch",)):
+def recorded(journal: Journal, trial: str | None = None) -> Iterator[tuple[str, str, int, float, int]]:
+    """(trial, metric, step, value, timestamp in ms) of every finite number that the journal holds, of one trial or
+    all."""
+    for event in (each for each in journal.events(kinds=("epoch",)) if trial in (None, each.trial)):
         for name, value in event.body["metrics"].items():
             if isinstance(value, float) and math.isfinite(value):
                 yield str(event.trial), name, event.body["epoch"], value, round(event.at * 1000)
