@@ -147,7 +147,8 @@ def compare(
         except Exception as raised:  # noqa: BLE001  # a run that failed raises again here, which the caller compares
             error = _in_a_line(raised)
     first = differences[0] if differences else None
-    return Comparison(epochs, **compared, differing=len(differences), first=first, error=error)
+    differing = len({(each.epoch, each.name) for each in differences})  # a metric is logged in two places
+    return Comparison(epochs, **compared, differing=differing, first=first, error=error)
 
 
 def environment_differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -50,6 +50,8 @@ def reproduce(options: argparse.Namespace) -> int:
     print("what differs between the environments, then -> now:" if differing else _NOTHING_DIFFERS)
     for line in differing:
         print(f"  {line}")
+    if any(line.startswith("BLAS kernel: ") for line in differing):
+        print("OPENBLAS_CORETYPE names the kernel that OpenBLAS takes: with the former one the numbers may be equal")
     return DIFFERENT
 
 
