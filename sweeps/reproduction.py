@@ -96,7 +96,7 @@ def load_again(logged: Mapping[str, Any], *, path: str | None = None) -> Split:
         raise DataError(
             place, "the data that the run was trained with; --data PATH names where they are", "nothing there"
         )
-    data = load(section["name"], path=place, target=section.get("target"))
+    data = load(section["name"], path=place, target=section.get("target"), task=section.get("task"))
     if data.digest != logged["digest"]:
         where = f"data set {section['name']}" + (f" at {place}" if place else "")
         raise DataError(where, f"the data that the run was trained with, sha256 {logged['digest']}", data.digest)

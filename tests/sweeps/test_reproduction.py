@@ -55,6 +55,8 @@ seed = 1
 learning_rate = [0.1, 1e6]
 """
 EPOCHS = 4  # with the one before the first step
+FINISHED = "tags.`kurabe.status` = 'finished' and tags.`kurabe.stage` = 'search'"
+CONFIRMED = "tags.`kurabe.stage` = 'confirmation' and tags.`kurabe.status` = 'finished'"
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +70,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "mine.toml").write_text(TEXT, encoding="utf-8")
     storage = folder / "kurabe-data"
     definition = load_definition(str(folder / "mine.toml"))
-    prepared = _prepare(ExecutionFolder(storage, "mine", 1), definition, 1, load_data(definition), folder)
+    prepared = _prepare(ExecutionFolder(storage, "mine", 1), definition, {"seed": 1}, load_data(definition), folder)
     prepared.folder.path.mkdir(parents=True)
     journal = Journal.create(prepared.folder.journal)
     options = argparse.Namespace(set=[], trials=None, seed=None, workers=1)
     journal.append("opened", _opening(options, prepared))
-    execution = Execution(journal, definition, prepared.strategy, slots=1, data_digest=prepared.dataset.digest)
+    execution = Execution(journal, definition, prepared.procedure, slots=1, data_digest=prepared.dataset.digest)
     while job := execution.take():
         execution.started(job.key, job.attempt)
         training = Training(job.specification, prepared.split)
@@ -100,7 +102,7 @@ def fail(journal: Journal, data: Split) -> None:
     specification = json.loads(json.dumps(first["trials"][0]["specification"]))
     specification["hyperparameters"]["batch_size"] = 5000
     trial = {"key": "late", "replicate": 0, "specification": specification}
-    journal.append("proposed", {**first, "number": 3, "point": {"learning_rate": 3.0}, "trials": [trial]})
+    journal.append("proposed", {**first, "number": 99, "point": {"learning_rate": 3.0}, "trials": [trial]})
     try:
         Training(Specification.from_json(json.dumps(specification)), data)
     except ValueError:
@@ -123,11 +125,11 @@ def here(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run_of(home: Path, wanted: str) -> tuple[str, Path]:
-    """The identity of the run that a filter of MLflow finds, and the folder of its artifacts."""
+    """The identity of the first run that a filter of MLflow finds, and the folder of its artifacts."""
     client = MlflowClient(tracking_uri(home / "kurabe-data"))
     experiment = client.get_experiment_by_name("mine")
     assert experiment is not None
-    (run,) = client.search_runs([experiment.experiment_id], wanted)
+    run = client.search_runs([experiment.experiment_id], wanted)[0]
     place = local_folder(run.info.artifact_uri)
     assert place is not None
     return run.info.run_id, place
@@ -147,7 +149,7 @@ def numbers_of(place: Path) -> tuple[int, int]:
 
 
 def test_a_finished_run_is_equal_to_the_last_bit(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run_id, place = run_of(here, "tags.`kurabe.status` = 'finished' and tags.`kurabe.kind` = 'trial'")
+    run_id, place = run_of(here, FINISHED)
     assert main(["reproduce", run_id[:12]]) == OK
     told = capsys.readouterr().out
     metrics, activations = numbers_of(place)
@@ -157,6 +159,15 @@ def test_a_finished_run_is_equal_to_the_last_bit(here: Path, capsys: pytest.Capt
     assert f"and {activations:,} numbers of activation histograms" in told
     assert metrics >= EPOCHS * 10
     assert activations >= 3 * 2 * 100
+
+
+def test_a_confirmation_is_equal_in_its_scores_on_the_test_part_too(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_id, place = run_of(here, CONFIRMED)
+    assert "test/loss" in json.loads((place / "records.json").read_text())["records"][-1]["metrics"]
+    assert main(["reproduce", run_id]) == OK
+    assert f"equal to the last bit: {numbers_of(place)[0]:,} metric values" in capsys.readouterr().out
 
 
 def test_a_diverged_and_a_failed_run_end_again_as_they_did(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,7 +182,7 @@ def test_a_diverged_and_a_failed_run_end_again_as_they_did(here: Path, capsys: p
 
 
 def test_a_logged_record_that_was_altered_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run_id, place = run_of(here, "tags.`kurabe.status` = 'finished' and tags.`kurabe.kind` = 'trial'")
+    run_id, place = run_of(here, FINISHED)
     file = place / "records.json"
     original = file.read_bytes()
     document = json.loads(original)
@@ -198,7 +209,7 @@ def test_a_logged_record_that_was_altered_is_named(here: Path, capsys: pytest.Ca
 
 
 def test_a_metric_that_was_altered_in_mlflow_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run_id, _ = run_of(here, "tags.`kurabe.status` = 'finished' and tags.`kurabe.kind` = 'trial'")
+    run_id, _ = run_of(here, FINISHED)
     alter = "update metrics set value = ? where run_uuid = ? and key = 'validation/loss' and step = 3"
     value = MlflowClient(tracking_uri(here / "kurabe-data")).get_run(run_id).data.metrics["validation/loss"]
     with closing(sqlite3.connect(here / "kurabe-data" / "mlflow.sqlite", isolation_level=None)) as store:
@@ -217,7 +228,7 @@ def test_a_metric_that_was_altered_in_mlflow_is_named(here: Path, capsys: pytest
 def test_other_data_are_refused_and_may_lie_elsewhere(
     here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_id, _ = run_of(here, "tags.`kurabe.status` = 'finished' and tags.`kurabe.kind` = 'trial'")
+    run_id, _ = run_of(here, FINISHED)
     moved = (here / "data.npz").rename(tmp_path / "moved.npz")
     try:
         assert main(["reproduce", run_id]) == REFUSED
@@ -277,7 +288,7 @@ def test_a_run_that_is_no_trial_of_ours_or_has_not_ended_is_refused(
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="OpenBLAS's kernels have other names here")
 def test_another_blas_kernel_is_found_out(here: Path) -> None:
-    run_id, _ = run_of(here, "tags.`kurabe.status` = 'finished' and tags.`kurabe.kind` = 'trial'")
+    run_id, _ = run_of(here, FINISHED)
     script = Path(sys.executable).with_name("sweep")
     environment = {**os.environ, "OPENBLAS_CORETYPE": "Nehalem"}
     done = subprocess.run([script, "reproduce", run_id], env=environment, capture_output=True, text=True, check=False)

@@ -232,20 +232,21 @@ def test_the_summary_names_the_best_point_counts_and_durations(storage: Path, tm
     sweep = varied(storage)
     key = sweep.propose(optimizer="sgd", learning_rate=0.125)[0]
     sweep.train(key, value=0.0625)
+    sweep.train(sweep.propose(role={"stage": "confirmation"})[0], value=0.03125)  # which chooses nothing
     sweep.close()
     sync(sweep)
     summary = runs(sweep, "execution")["digits-1"]
     best = json.loads(summary.data.tags["kurabe.best"])
     assert best == {
         "value": 0.0625,
-        "order": sweep.number,
+        "order": sweep.number - 1,
         "replicate": 0,
         "trial": key,
         "point": {"optimizer": "sgd", "learning_rate": 0.125},
     }
     assert (summary.data.tags["kurabe.value"], summary.data.tags["kurabe.seconds"]) == ("0.0625", "3.000")
     document = json.loads(artifact(sweep, summary, "execution.json", tmp_path))
-    assert (document["best"], document["seconds"], document["trial_seconds"]) == (best, 3.0, 9 * 0.5)
+    assert (document["best"], document["seconds"], document["trial_seconds"]) == (best, 3.0, 10 * 0.5)
 
 
 def test_every_run_names_its_data_and_how_they_were_split(storage: Path) -> None:
@@ -292,9 +293,9 @@ def test_the_table_of_names_is_what_is_written(storage: Path, tmp_path: Path) ->
     named = {kind: set(re.findall(r"`([^` ]+)`", text)) for kind, text in table.items()}
     x, y = np.random.default_rng(0).normal(size=(100, 3)), np.arange(100) % 2
     parts = split(make_dataset("small", x, y))
-    trained = list(Training(Specification({"hidden": (4, 3), "epochs": 2}), parts))
+    trained = list(Training(Specification({"hidden": (4, 3), "epochs": 2}, test=True), parts))
     sweep = varied(storage)
-    key = sweep.propose()[0]
+    key = sweep.propose(role={"stage": "confirmation", "level": "adam", "repeat": 1})[0]
     sweep.start(key)
     bodies = [record.to_dict() for record in trained]
     sweep.journal.append_all([Event("epoch", body, key, 1, body["epoch"]) for body in bodies])
@@ -322,7 +323,10 @@ def test_the_table_of_names_is_what_is_written(storage: Path, tmp_path: Path) ->
     images = [each.path for each in held.list_artifacts(runs(sweep)[key].info.run_id, "images")]
     assert all(path.startswith("images/" + picture.replace("/", "~") + "+step+") for path in images)
     assert all(set(run.data.params) >= {"optimizer", "learning_rate", "data.name"} for run in trials)
-    assert named["parameters"] - {"data.name"} <= set(Specification({"weight_decay.strength": 0.1}).hyperparameters)
+    assert runs(sweep)[key].data.params["comparison.level"] == "adam"
+    assert named["parameters"] - {"data.name", "comparison.level"} <= set(
+        Specification({"weight_decay.strength": 0.1}).hyperparameters
+    )
     assert summary.inputs is not None
     told = {tag.key for tag in summary.inputs.dataset_inputs[0].tags}
     assert told <= named["dataset input"]

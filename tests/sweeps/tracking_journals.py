@@ -67,8 +67,15 @@ class Sweep:
     def path(self) -> Path:
         return self.journal.path
 
-    def propose(self, *, replicates: int = 1, reason: dict[str, Any] | None = None, **point: Any) -> list[str]:
-        """Propose a point; returns its trials' keys."""
+    def propose(
+        self,
+        *,
+        replicates: int = 1,
+        reason: dict[str, Any] | None = None,
+        role: dict[str, Any] | None = None,
+        **point: Any,
+    ) -> list[str]:
+        """Propose a point; returns its trials' keys. `role`: stage, level and repeat in a comparison."""
         self.number += 1
         point = point or {"optimizer": "adam", "learning_rate": 0.001 * self.number}
         keys = [f"t{self.number}" + (f"r{r}" if replicates > 1 else "") for r in range(replicates)]
@@ -77,7 +84,7 @@ class Sweep:
             for replicate, key in enumerate(keys)
         ]
         body = {"number": self.number, "point": point, "reason": reason or {"kind": "random"}, "seen": 0}
-        self.journal.append("proposed", {**body, "trials": trials})
+        self.journal.append("proposed", {**body, **(role or {}), "trials": trials})
         return keys
 
     def start(self, key: str, attempt: int = 1) -> None:
