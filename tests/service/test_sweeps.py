@@ -139,10 +139,9 @@ def test_trials_that_raise_or_diverge_are_results_and_the_sweep_goes_on(workshop
     records = [event for event in workshop.events("fragile-1", "epoch") if event.trial == key and event.epoch]
     losses = {event.epoch: event.body["metrics"]["validation/loss"] for event in records}
     assert losses[note.epoch] == min(losses.values()) == value == note.body["value"]
-    (kept,) = (run.info.run_id for run in runs if run.data.params["learning_rate"] == "0.1")
-    assert "equal to the last bit" in workshop.run(
-        "reproduce", kept
-    )  # trained under Ray, and now without, plugin and all
+    kept = next(run.info.run_id for run in runs if run.data.params["learning_rate"] == "0.1")
+    told_again = workshop.run("reproduce", kept)  # trained under Ray, and now without, plugin and all
+    assert "equal to the last bit" in told_again
 
 
 def test_a_finished_sweep_is_written_to_mlflow_later_left_alone_and_extended(workshop: Workshop) -> None:
