@@ -66,10 +66,33 @@ def rate(count: int, total: int, confidence: float = 0.95) -> Rate:
     if total == 0:
         return Rate(0, 0, 0.0, 1.0)
     z = float(ndtri(0.5 + confidence / 2))
-    p = count / total
-    middle = p + z * z / (2 * total)
-    reach = z * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
-    scale = 1 + z * z / total
-    low = 0.0 if count == 0 else (middle - reach) / scale
-    high = 1.0 if count == total else (middle + reach) / scale
-    return Rate(count, total, low, high)
+    low, high = _wilson(count / total, total, z)
+    return Rate(count, total, 0.0 if count == 0 else low, 1.0 if count == total else high)
+
+
+def clustered_rate(counts: Sequence[tuple[int, int]], confidence: float = 0.95) -> Rate:
+    """The rate behind (count, total) pairs whose trainings are alike within a pair, such as those of one point.
+
+    Wilson's interval with the effective number n·(z/t)²/deff (Korn & Graubard 1998), where deff ≥ 1 is the variance of
+    the rate between pairs, r/(r−1)·Σ(countᵢ − p·totalᵢ)²/n², over p(1−p)/n, and t has r − 1 degrees of freedom. With
+    one pair, or with a rate of 0 or 1, nothing is known of clusters, and it is Wilson's plain interval.
+    """
+    counts = [(count, total) for count, total in counts if total]
+    count, n, r = sum(count for count, _ in counts), sum(total for _, total in counts), len(counts)
+    plain = rate(count, n, confidence)
+    if r < 2 or count in {0, n}:
+        return plain
+    p = count / n
+    between = r / (r - 1) * sum((each - p * total) ** 2 for each, total in counts) / n**2
+    inflation = max(1.0, between / (p * (1 - p) / n))
+    z, t = float(ndtri(0.5 + confidence / 2)), float(stdtrit(r - 1, 0.5 + confidence / 2))
+    effective = n * (z / t) ** 2 / inflation
+    low, high = _wilson(p, effective, z)
+    return Rate(count, n, low, high)
+
+
+def _wilson(p: float, n: float, z: float) -> tuple[float, float]:
+    middle = p + z * z / (2 * n)
+    reach = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    return (middle - reach) / scale, (middle + reach) / scale

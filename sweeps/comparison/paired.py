@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TypeVar
 
 import numpy as np
 from scipy.special import nctdtr, stdtr, stdtrit
 
+Unit = TypeVar("Unit", bound=Hashable)  # what is paired: replicates, or repeats of a search
+
 
 @dataclass(frozen=True)
 class Difference:
-    """first − second over the n replicates both have. With fewer than two, only the mean is known; `p` is two-sided."""
+    """first − second over the n replicates both have. With fewer than two, only the mean is known; `p` is two-sided.
+    Without an interval but with a p where all differences are the same and too few for the interval's confidence.
+    """
 
     first: str
     second: str
@@ -32,9 +37,14 @@ class Difference:
 
 
 def difference(
-    first: str, a: Mapping[int, float], second: str, b: Mapping[int, float], confidence: float = 0.95
+    first: str, a: Mapping[Unit, float], second: str, b: Mapping[Unit, float], confidence: float = 0.95
 ) -> Difference:
-    """The paired t-test: t = d̄ / (s_d/√n) with n − 1 degrees of freedom, over the replicates both alternatives have."""
+    """The paired t-test: t = d̄ / (s_d/√n) with n − 1 degrees of freedom, over the replicates both alternatives have.
+
+    Where all differences are the same (a score that is a share of few samples), s_d = 0 does not mean certainty; the
+    sign test holds then: p = 2^(1−n), and the interval from the smallest to the largest difference has the confidence
+    1 − p.
+    """
     shared = [
         replicate for replicate in a if replicate in b and math.isfinite(a[replicate]) and math.isfinite(b[replicate])
     ]
@@ -47,12 +57,14 @@ def difference(
         std = float(deltas.std(ddof=1)) if n > 1 else 0.0
     if n == 1:
         return Difference(first, second, 1, mean, None, None, None, None)
+    scale = max(abs(value) for replicate in shared for value in (a[replicate], b[replicate]))
+    if std <= 1e-12 * scale:  # what is left is rounding
+        p = 1.0 if abs(mean) <= 1e-12 * scale else 2.0 ** (1 - n)
+        end = mean if p == 1.0 or p <= 1 - confidence else None
+        return Difference(first, second, n, mean, end, end, std, p)
     error = std / math.sqrt(n)
     reach = float(stdtrit(n - 1, 0.5 + confidence / 2)) * error
-    if error > 0:
-        p = float(2 * stdtr(n - 1, -abs(mean) / error))
-    else:
-        p = 1.0 if mean == 0 else 0.0
+    p = float(2 * stdtr(n - 1, -abs(mean) / error))
     return Difference(first, second, n, mean, mean - reach, mean + reach, std, p)
 
 
@@ -68,7 +80,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def all_pairs(alternatives: Mapping[str, Mapping[int, float]], confidence: float = 0.95) -> list[Difference]:
+def all_pairs(alternatives: Mapping[str, Mapping[Unit, float]], confidence: float = 0.95) -> list[Difference]:
     """Every pair's difference, their p-values corrected together (those that have one)."""
     found = [difference(a, alternatives[a], b, alternatives[b], confidence) for a, b in combinations(alternatives, 2)]
     corrected = iter(holm([each.p for each in found if each.p is not None]))
