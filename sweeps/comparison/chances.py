@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
 
+from sweeps.comparison.estimates import wilson
 from sweeps.comparison.points import Array
 
 
@@ -31,40 +33,19 @@ class Chance:
     high: float | None
 
 
-def chance(a: Array, b: Array, *, confidence: float = 0.95, resamples: int = 2000) -> Chance:
-    """P(a value of `a` is above a value of `b`), with the percentile interval of a bootstrap over the paired units, as
-    Agarwal et al. 2021 report it; a and b (n,), n ≥ 1.
+def chance(a: Sequence[float], b: Sequence[float], *, confidence: float = 0.95) -> Chance | None:
+    """P(a value of `a` is above a value of `b`), ties half; None without values.
 
-    Where each value of one is above each of the other the bootstrap knows no doubt; the exact interval of n successes
-    in n trials (Clopper & Pearson 1934) stands there.
+    The interval is Wilson's for min(n, m) trials: U/(nm) varies by at most P(1 − P)/min(n, m) (Birnbaum & Klose 1957;
+    Mee 1990 makes such intervals). The percentile bootstrap over units, with which Agarwal et al. 2021 report this
+    chance, holds the truth in only 83–90 % of comparisons of 3 or 5 units, and knows no doubt at P = 1.
     """
-    share = float(probability_better(a.tolist(), b.tolist(), minimize=False) or 0.0)
-    n = len(a)
-    if n < 2 or resamples == 0:
-        return Chance(share, None, None)
-    from scipy import stats
-
-    if share in {0.0, 1.0}:
-        exact = stats.binomtest(round(share) * n, n).proportion_ci(confidence)
-        return Chance(share, float(exact.low), float(exact.high))
-
-    def wins(first: Array, second: Array, axis: int = -1) -> Array:
-        above = np.sign(first[..., :, None] - second[..., None, :])
-        mean: Array = 0.5 + above.mean(axis=(-2, -1)) / 2
-        return mean
-
-    found = stats.bootstrap(
-        (a, b),
-        wins,
-        paired=True,
-        vectorized=True,
-        batch=max(1, 1_000_000 // n**2),
-        n_resamples=resamples,
-        confidence_level=confidence,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return Chance(share, float(found.low), float(found.high))
+    share = probability_better(a, b, minimize=False)
+    n = min(len(a), len(b))
+    if share is None or n < 2:
+        return None if share is None else Chance(share, None, None)
+    low, high = wilson(share, n, float(ndtri(0.5 + confidence / 2)))
+    return Chance(share, 0.0 if share == 0.0 else max(low, 0.0), 1.0 if share == 1.0 else min(high, 1.0))
 
 
 def _worst(value: float, minimize: bool) -> float:

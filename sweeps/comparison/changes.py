@@ -45,16 +45,19 @@ class FailureChange:
 
 @dataclass(frozen=True)
 class Changes:
-    """`new_best`, `no_longer_best`: levels. `flipped`: pairs (better now, worse now) whose order was shown to be the
-    other way round before; `settled`, `unsettled`: pairs newly, and no longer, separated. `levels`: all that both have.
-    `new_failures`: levels that failed now and did not before. `appeared`, `vanished`: levels.
+    """`new_best`: the best levels where none of them was among the best before. `joined_best`, `left_best`: levels
+    (still there) that came to stand among the best, or no longer do. `flipped`: pairs (better now, worse now) whose
+    order was shown to be the other way round before; `settled`, `unsettled`: pairs newly, and no longer, separated.
+    `levels`: all that both have. `new_failures`: levels of which trainings failed now and none did before. `appeared`,
+    `vanished`: levels.
 
     `judged`: whether levels' scores can be compared at all. With one search a level they cannot: each execution tunes
     anew, and replicates of one tuned point do not show how far the next search's point may lie from it.
     """
 
     new_best: tuple[str, ...]
-    no_longer_best: tuple[str, ...]
+    joined_best: tuple[str, ...]
+    left_best: tuple[str, ...]
     flipped: tuple[tuple[str, str], ...]
     settled: tuple[tuple[str, str], ...]
     unsettled: tuple[tuple[str, str], ...]
@@ -75,8 +78,9 @@ class Changes:
         return tuple(each for each in self.levels if each.beyond_noise and (each.worse or 0.0) < 0)
 
     def __bool__(self) -> bool:
-        """Whether anything is worth a message. A pair that is newly or no longer separated alone is not: with the power
-        usual here that happens by chance from one execution to the next.
+        """Whether anything is worth a message. A pair that is newly or no longer separated, or a level that joined or
+        left the best ones for it, is not: with the power usual here that happens by chance from one execution to the
+        next.
         """
         told = (self.new_best, self.flipped, self.regressions, self.improvements, self.new_failures)
         return any((*told, self.appeared, self.vanished))
@@ -98,7 +102,8 @@ def changes(before: Verdict, after: Verdict) -> Changes:
     comparable = {(one, other) for one in common for other in common if one != other}
     was, now = (each & comparable for each in shown)
     return Changes(
-        tuple(name for name in after.best if name in old and name not in before.best),
+        after.best if before.best and not set(before.best) & set(after.best) else (),
+        tuple(name for name in after.best if name not in before.best),
         tuple(name for name in before.best if name in new and name not in after.best),
         tuple(sorted(pair for pair in now if pair[::-1] in was)),
         tuple(sorted(pair for pair in now if pair not in was and pair[::-1] not in was)),

@@ -66,7 +66,7 @@ def rate(count: int, total: int, confidence: float = 0.95) -> Rate:
     if total == 0:
         return Rate(0, 0, 0.0, 1.0)
     z = float(ndtri(0.5 + confidence / 2))
-    low, high = _wilson(count / total, total, z)
+    low, high = wilson(count / total, total, z)
     return Rate(count, total, 0.0 if count == 0 else low, 1.0 if count == total else high)
 
 
@@ -87,11 +87,12 @@ def clustered_rate(counts: Sequence[tuple[int, int]], confidence: float = 0.95) 
     inflation = max(1.0, between / (p * (1 - p) / n))
     z, t = float(ndtri(0.5 + confidence / 2)), float(stdtrit(r - 1, 0.5 + confidence / 2))
     effective = n * (z / t) ** 2 / inflation
-    low, high = _wilson(p, effective, z)
+    low, high = wilson(p, effective, z)
     return Rate(count, n, low, high)
 
 
-def _wilson(p: float, n: float, z: float) -> tuple[float, float]:
+def wilson(p: float, n: float, z: float) -> tuple[float, float]:
+    """The ends of Wilson's interval for a share p of n, z the normal quantile; n need not be whole."""
     middle = p + z * z / (2 * n)
     reach = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n

@@ -23,7 +23,7 @@ def sentence(verdict: Verdict, metric: str) -> str:
         (only,) = verdict.levels
         return f"{_name(verdict, only.level)} reaches {_mean(verdict, only)} ({_evidence(verdict, metric, [])})."
     clauses, used = _clauses(verdict)
-    told = "; ".join(clauses)
+    told = "; ".join(clauses) or "each level is beaten by another, as they were not tried in the same repeats"
     if verdict.scope == "settings" and AT["settings"] not in told:
         told = f"{AT['settings']} {told}"
     return f"{told} ({_evidence(verdict, metric, used)})."
@@ -105,7 +105,8 @@ def _clauses(verdict: Verdict) -> tuple[list[str], list[JudgedPair]]:
     clauses, used = [], []
     tied = [pair for pair in verdict.pairs if pair.judged and not pair.separated and _among(verdict, pair)]
     names = [_name(verdict, name) for name in best]
-    if len(best) > 1 and len(tied) == len(best) * (len(best) - 1) // 2:
+    all_tied = len(best) > 1 and len(tied) == len(best) * (len(best) - 1) // 2
+    if all_tied:
         many = "no two of " if len(best) > 2 else ""
         clauses.append(f"{many}{_join(names)} are {'' if many else 'not '}separated {AT[verdict.scope]}")
         used += [] if rest else tied
@@ -118,7 +119,7 @@ def _clauses(verdict: Verdict) -> tuple[list[str], list[JudgedPair]]:
     for winners, losers in by_winners.items():
         if winners:
             pairs = [verdict.pair(winner, loser) for winner in winners for loser in losers]
-            who = _winners(verdict, winners, said=bool(tied) and winners == best)
+            who = _winners(verdict, winners, said=all_tied and winners == best)
             verb = "beats" if len(winners) == 1 else "beat"
             clauses.append(f"{who} {verb} {_join([_name(verdict, name) for name in losers])}{_by(pairs)}")
             used += pairs

@@ -83,9 +83,10 @@ def simulate(
     same_points: bool = True,
     seed: int = 0,
     checked: int = 3,
+    searches: int = 2000,
 ) -> Outcome:
     """`same`: the levels are identical, so that the truth is 0 and need not be measured. `checked`: experiments of each
-    split that go through `judge` as well.
+    split that go through `judge` as well. `searches`: for the truth, four of each.
     """
     rng = np.random.default_rng(seed)
     rows, disagreements = [], 0
@@ -94,7 +95,9 @@ def simulate(
         deltas_of = [(a, b) for a, b in combinations(range(len(levels)), 2)]
         truth = np.zeros(len(deltas_of))
         if not same:
-            many = confirmed(list(levels), parts, rng, shape=(5000, 4), same_points=same_points).mean(axis=(0, 2, 3))
+            many = confirmed(list(levels), parts, rng, shape=(searches, 4), same_points=same_points).mean(
+                axis=(0, 2, 3)
+            )
             truth = np.array([many[a] - many[b] for a, b in deltas_of])
         scores = confirmed(list(levels), parts, rng, shape=(experiments // splits, repeats), same_points=same_points)
         deltas = pairs_of(scores.mean(axis=-1))
@@ -126,7 +129,7 @@ def judged(scores: Array) -> list[bool]:
         for level, searches in enumerate(scores)
         for repeat, values in enumerate(searches)
     ]
-    verdict = judge(results, higher_is_better=True, worst=GUESS, resamples=0)
+    verdict = judge(results, higher_is_better=True, worst=GUESS)
     return [verdict.pair(str(a), str(b)).separated for a, b in combinations(range(len(scores)), 2)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from itertools import combinations
 
 import numpy as np
@@ -38,7 +39,7 @@ def confirmed(
 
 
 def verdict(found: list[Confirmed], **how: object) -> Verdict:
-    options: dict[str, object] = {"higher_is_better": True, "worst": 0.1, "resamples": 0, **how}
+    options: dict[str, object] = {"higher_is_better": True, "worst": 0.1, **how}
     return judge(found, **options)  # type: ignore[arg-type]  # a test's shorthand
 
 
@@ -145,6 +146,57 @@ def test_not_separated_is_not_carried_over() -> None:
     told = sentence(judged, WORDS)
     assert told.startswith("a and b are not separated at this budget; a beats c by ")
     assert "; c is not separated from b (" in told
+
+
+CLAIM = re.compile(r"^(?P<winners>[\w, ]+?) beats? (?P<losers>[\w, ]+?) by ")
+
+
+def claimed(words: str, best: tuple[str, ...]) -> set[tuple[str, str]]:
+    """The pairs (better, worse) of which a sentence says so."""
+    found = set()
+    for clause in words.split("; "):
+        claim = CLAIM.match(clause)
+        if claim:
+            everyone = claim["winners"] in {"both", "all of them"}
+            winners = list(best) if everyone else re.findall(r"\b[a-e]\b", claim["winners"])
+            found |= {(one, other) for one in winners for other in re.findall(r"\b[a-e]\b", claim["losers"])}
+    return found
+
+
+@pytest.mark.parametrize("levels", ["ab", "abc", "abcde"])
+def test_a_sentence_says_of_the_best_what_was_tested_and_nothing_else(levels: str) -> None:
+    rng = np.random.default_rng(len(levels))
+    kinds = set()
+    for _ in range(150):
+        noise = dict(zip(levels, rng.choice([0.001, 0.004, 0.01], len(levels)), strict=True))
+        gaps = dict(zip(levels, rng.choice([0, 0.002, 0.006, 0.02], len(levels)), strict=True))
+        judged = verdict(
+            [
+                Confirmed(level, repeat, {0: 0.9 - gaps[level] + rng.normal(0, noise[level])})
+                for level in levels
+                for repeat in range(5)
+                if rng.random() > 0.05  # some repeats are missing
+            ]
+        )
+        shown = {(pair.better, pair.worse) for pair in judged.pairs if pair.separated and pair.better in judged.best}
+        assert claimed(sentence(judged, WORDS), judged.best) == shown, sentence(judged, WORDS)
+        every = {pair for told in claims(judged, WORDS) for pair in claimed(told, ())}
+        assert every == {(pair.better, pair.worse) for pair in judged.pairs if pair.separated}
+        kinds.add((len(judged.best), len(judged.groups)))
+    assert len(kinds) > 1
+
+
+def test_levels_that_beat_each_other_in_a_circle_have_no_best() -> None:
+    results = {"a": {0: 3, 1: 3, 4: 1, 5: 1}, "b": {0: 2, 1: 2, 2: 3, 3: 3}, "c": {2: 2, 3: 2, 4: 2, 5: 2}}
+    found = [
+        Confirmed(level, 10 * key + more, {0: value + 1e-4 * rng})
+        for level, values in results.items()
+        for key, value in values.items()
+        for more, rng in enumerate(np.random.default_rng(ord(level) + key).normal(0, 1, 4).tolist())
+    ]
+    judged = verdict(found)
+    assert judged.best == ()
+    assert sentence(judged, WORDS).startswith("each level is beaten by another")
 
 
 def test_groups_hold_all_that_are_not_separated_and_no_others() -> None:
@@ -269,18 +321,30 @@ def test_a_tie_within_what_is_worth_having_is_settled() -> None:
     assert not verdict(confirmed({"a": 0.97, "b": 0.9702})).pairs[0].equal
 
 
-def test_the_chance_that_one_beats_the_other_is_bootstrapped_over_units() -> None:
-    rng = np.random.default_rng(4)
-    a, b = rng.normal(0.6, 1, 12), rng.normal(0, 1, 12)
-    found = chance(a, b)
-    assert found.share == pytest.approx(stats.mannwhitneyu(a, b).statistic / 144)
-    picked = rng.integers(12, size=(500, 12))
-    shares = [stats.mannwhitneyu(a[rows], b[rows]).statistic / 144 for rows in picked]
-    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(shares, (0.025, 0.975))), abs=0.04)
-    clear = chance(a + 10, b)
-    assert clear.share == 1.0
-    assert clear.low == pytest.approx(0.025 ** (1 / 12))  # twelve of twelve
-    assert chance(a[:1], b[:1]).low is None
+def test_the_chance_that_one_beats_the_other() -> None:
+    judged = verdict(confirmed({"a": 0.97, "b": 0.9695}))
+    pair = judged.pair("a", "b")
+    better, worse = (list(judged.level(name).units.values()) for name in (pair.better, pair.worse))
+    assert pair.chance is not None
+    assert pair.chance.share == pytest.approx(stats.mannwhitneyu(better, worse).statistic / 25)
+    clear = verdict(confirmed({"a": 0.97, "b": 0.6}, repeats=10)).pairs[0].chance
+    oracle = stats.binomtest(10, 10).proportion_ci(method="wilson")
+    assert clear is not None
+    assert (clear.share, clear.high) == (1.0, 1.0)
+    assert clear.low == pytest.approx(oracle.low)
+    one, none = chance([1.0], [0.0]), chance([], [0.0])
+    assert one is not None
+    assert (one.share, one.low, none) == (1.0, None, None)
+
+
+@pytest.mark.parametrize(("shift", "units"), [(0.0, 3), (0.0, 10), (1.0, 5), (2.0, 3), (2.0, 10)])
+def test_the_interval_of_a_chance_holds_the_truth_where_a_bootstrap_does_not(shift: float, units: int) -> None:
+    truth, rng = float(stats.norm.cdf(shift / math.sqrt(2))), np.random.default_rng(0)
+    found = [chance(rng.normal(shift, 1, units).tolist(), rng.normal(0, 1, units).tolist()) for _ in range(800)]
+    inside = [
+        each.low <= truth <= each.high for each in found if each and each.low is not None and each.high is not None
+    ]
+    assert np.mean(inside) >= 0.95 - 3 * math.sqrt(0.05 * 0.95 / 800)
 
 
 def test_trainings_of_one_point_are_no_independent_failures() -> None:
