@@ -7,8 +7,9 @@ differences are symmetric, whatever the scores' distribution, and the t-test kee
 (Benjamini 1983); tests/benchmarks/false_verdicts.py shows it with the tuning included. Where two levels differ, the
 interval covers the mean difference as often as it says unless one of them has rare disasters: what did not happen in
 few repeats no interval can cover (Bahadur & Savage 1956). Johnson's correction of t for skewness and the studentized
-bootstrap miss it about as often, and miss more elsewhere (tests/benchmarks/other_intervals.py). Such an interval understates how bad the unsteady level is, and two levels of equal mean, one
-steady and one rarely lost, are called different that much more often than one comparison in twenty.
+bootstrap miss it about as often, and miss more elsewhere (tests/benchmarks/other_intervals.py). Such an interval
+understates how bad the unsteady level is, and two levels of equal mean, one steady and one rarely lost, are called
+different that much more often than one comparison in twenty.
 """
 
 from __future__ import annotations
