@@ -57,7 +57,13 @@ def races(gap: float, noise: float, repeats: int = 6) -> list[Search]:
 def test_a_ranking_that_turns_with_the_budget_is_seen() -> None:
     (turn,) = turns(anytime(races(0.05, 0.004), by="trials", higher_is_better=True, worst=0.1), higher_is_better=True)
     assert (turn.early, turn.late, turn.at, turn.until, turn.surely) == ("quick", "patient", 1.0, 11.0, True)
-    (turn,) = turns(anytime(races(0.002, 0.05), by="trials", higher_is_better=True, worst=0.1), higher_is_better=True)
+
+
+def test_a_turn_is_sure_only_after_correction_for_all_budgets() -> None:
+    quick, patient = anytime(races(0.008, 0.01), by="trials", higher_is_better=True, worst=0.1)
+    for place in (0, -1):
+        assert 0.05 / 8 < stats.ttest_rel(quick.each[:, place], patient.each[:, place]).pvalue < 0.05
+    (turn,) = turns((quick, patient), higher_is_better=True)
     assert not turn.surely
 
 

@@ -106,20 +106,31 @@ def test_the_unit_is_the_search_where_there_are_several() -> None:
 
 
 def test_the_sentence_claims_what_was_tested() -> None:
-    judged = verdict(confirmed(THREE))
+    judged = verdict(confirmed({**THREE, "sgd": 0.966}, noise=0.006, seed=1))
     assert (judged.best, judged.groups) == (("adam", "momentum"), (("adam", "momentum"), ("sgd",)))
     pairs = [judged.pair(name, "sgd") for name in judged.best]
     low, high = min(pair.joint_low or 0 for pair in pairs), max(pair.joint_high or 0 for pair in pairs)
-    p = max(pair.adjusted or 0 for pair in pairs)
-    said = "< .001" if p < 0.001 else "≤ " + f"{p:.3f}".lstrip("0")
+    assert (f"{low:.4f}", f"{high:.4f}") == ("0.0029", "0.0102")
+    assert [f"{pair.adjusted:.3f}" for pair in pairs] == ["0.004", "0.004"]
     assert sentence(judged, WORDS) == (
-        "adam and momentum are not separated at this budget; both beat sgd by "
-        f"{low:.4f}–{high:.4f} (test accuracy, 5 repeats, p {said})."
+        "adam and momentum are not separated at this budget; both beat sgd by 0.0029–0.0102 "
+        "(test accuracy, 5 repeats, p ≤ .004)."
     )
     assert "tuning and of training" in covers(judged)
     assert "nor the sampling of the data" in covers(judged)
     assert len(claims(judged, WORDS)) == 3
     assert claims(judged, WORDS)[-1].startswith("adam and momentum are not separated")
+
+
+def test_the_largest_corrected_p_is_told_and_a_joint_interval_may_hold_zero() -> None:
+    judged = verdict(confirmed({**THREE, "sgd": 0.964}, noise=0.006, seed=5))
+    pairs = [judged.pair(name, "sgd") for name in judged.best]
+    assert [f"{pair.adjusted:.3f}" for pair in pairs] == ["0.050", "0.016"]
+    assert min(pair.joint_low or 0 for pair in pairs) < 0 < min(pair.low or 0 for pair in pairs)
+    assert sentence(judged, WORDS) == (
+        "momentum and adam are not separated at this budget; both beat sgd by up to 0.012 "
+        "(test accuracy, 5 repeats, p ≤ .050)."
+    )
 
 
 def test_one_search_a_level_limits_the_sentence() -> None:
