@@ -19,8 +19,8 @@ from model.plugins import load_plugins
 from model.specification import Specification
 from model.splitting import Split
 from model.training import EpochRecord, Training
-from sweeps.objective import START, Objective
 from sweeps.environment import describe_process
+from sweeps.objective import START, Objective
 
 STEP_SECONDS = (
     0.25  # one result of Tune carries the epochs of this long: a result an epoch would double the cost of short trials

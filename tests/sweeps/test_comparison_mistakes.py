@@ -64,7 +64,8 @@ CASES = [
     ("worth = 0.01", TABLES + "[comparison.levels.c]\n", "[comparison.levels.c]",
      "a level sets at least one hyper-parameter"),
     ("worth = 0.01", TABLES.replace("weight_decay.norm", "activation").replace('"l1"', '"tanh"')
-     + "[comparison.levels.d]\nweight_decay.strength = 0.0\n", "[comparison.levels.d]", "comparison.levels.d: is the same as level a"),
+     + "[comparison.levels.d]\nweight_decay.strength = 0.0\n", "[comparison.levels.d]",
+     "comparison.levels.d: is the same as level a"),
     ("worth = 0.01", TABLES.replace("weight_decay.strength = 0.0", "epochs = 9"), "[comparison.levels.a]",
      "comparison.levels.a: sets epochs, which is fixed elsewhere, too"),
     ("worth = 0.01", TABLES.replace("levels.a", 'levels."../a"'), "[comparison.levels", "names a level; allowed"),
