@@ -16,6 +16,7 @@ calls it while trials run.
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections import deque
 from collections.abc import Mapping
@@ -78,7 +79,7 @@ class Execution:
         search = definition.search
         self.objective = Objective(search.objective, search.direction, search.objective_at)
         self._courses: dict[str, Course] = {}  # the objective of each trial so far
-        self.to_beat: float | None = None  # the best value of all searched trials that have ended
+        self._best: float | None = None  # the best value of all searched trials that have ended
         self._jobs: deque[Job] = deque()
         self._outcomes: deque[_Entry] = deque()
         self._running: dict[str, int] = {}  # taken by the runner
@@ -120,6 +121,14 @@ class Execution:
                     break
                 self._propose(answer)
             return worked
+
+    def to_beat(self, key: str) -> float | None:
+        """The value that a trial's network must beat to be kept; None: keep it. Of a confirmed point the first is."""
+        with self._state:
+            if not self._specifications[key].test:
+                return self._best
+            first = self._entries[self._number_of[key]].trials[0] == key
+            return None if first else math.inf if self.objective.direction == "maximize" else -math.inf
 
     @property
     def finished(self) -> bool:
@@ -230,16 +239,17 @@ class Execution:
         for event in self.journal.events(kinds=("proposed", "skipped", "started", "epoch", "ended", "told")):
             body = event.body
             if event.kind == "proposed":
-                self._procedure.remember(_assignment(body))
+                self._procedure.remember(Assignment.of(body))
                 self._enter(
                     body["number"], Point(body["point"]), {t["key"]: t["specification"] for t in body["trials"]}
                 )
             elif event.kind == "skipped":
-                self._procedure.remember(_assignment(body))
+                self._procedure.remember(Assignment.of(body))
                 self._enter_twin(body["number"], Point(body["point"]), body["twin"])
             elif event.kind == "told":
                 entry = self._entries[body["number"]]
-                self._procedure.tell(entry.number, Outcome(**_outcome_fields(body["outcome"])))
+                told = body["outcome"]
+                self._procedure.tell(entry.number, Outcome(told["status"], tuple(told["values"]), told["epochs"]))
                 entry.told, self._seen = True, event.sequence
             elif event.trial is not None and event.kind == "started":
                 started[event.trial] = max(started.get(event.trial, 0), event.attempt or 1)
@@ -294,13 +304,8 @@ class Execution:
         fresh = [trial for trial in trials if trial.key not in self._number_of]
         body: dict[str, Any] = {
             "number": number,
-            "point": assignment.point.plain(),
-            "reason": dict(assignment.reason),
             "seen": self._seen,
-            "stage": assignment.stage,
-            "level": assignment.level,
-            "repeat": assignment.repeat,
-            "replicates": list(assignment.replicates),
+            **assignment.described(),
         }
         with self._state:
             if not fresh:
@@ -338,8 +343,8 @@ class Execution:
         return Job(key, before + 1, self._specifications[key], self._number_of[key], continues=before > 0)
 
     def _note_best(self, key: str, end: Mapping[str, Any]) -> None:
-        if key not in self._tested and self.objective.better(end["value"], self.to_beat):
-            self.to_beat = end["value"]
+        if not self._specifications[key].test and self.objective.better(end["value"], self._best):
+            self._best = end["value"]
 
     def _put_aside(self, key: str) -> None:
         self._running.pop(key, None)
@@ -383,19 +388,3 @@ class Execution:
 
     def _value(self, key: str) -> float | None:
         return self.objective.value(self._courses.get(key, START))
-
-
-def _assignment(body: Mapping[str, Any]) -> Assignment:
-    replicates = tuple(body.get("replicates") or (trial["replicate"] for trial in body["trials"]))
-    return Assignment(
-        Point(body["point"]),
-        body["reason"],
-        replicates,
-        body.get("stage", "search"),
-        body.get("level", ""),
-        body.get("repeat", 0),
-    )
-
-
-def _outcome_fields(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {"status": body["status"], "values": tuple(body["values"]), "epochs": body["epochs"]}

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from model.specification import Specification
@@ -25,12 +26,24 @@ class NotTheSame(Exception):
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """A trial that ended: the number of its proposal, whether that was a search's or a confirmation's, its `ended`."""
+
+    key: str
+    number: int
+    stage: str
+    end: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Best:
-    """The trial whose network an execution is to be known for. `note` is of its file, None if there was none."""
+    """The trial whose network an execution is to be known for. `note` is of its file, None if there was none.
+    `scores`: of all fresh replicates of its point on the test part, where that was confirmed."""
 
     key: str
     value: float
     note: Mapping[str, Any] | None
+    scores: tuple[float, ...] = ()
 
 
 def keep_network(
@@ -44,19 +57,47 @@ def keep_network(
 
 
 def best_of(
-    ends: Iterable[tuple[str, Mapping[str, Any]]], notes: Mapping[str, Mapping[str, Any]], direction: str
+    candidates: Iterable[Candidate], notes: Mapping[str, Mapping[str, Any]], *, direction: str, measure: str
 ) -> Best | None:
-    """The best single training, by its own value; among equals one whose network was kept, then the first.
+    """Of the confirmed points the one with the best mean score, and of its replicates the first, which no score has
+    chosen; where nothing was confirmed, the best single training of the search.
 
     Args:
-        ends: key and body of each trial's `ended`, in the order of their proposals.
+        candidates: in the order of their proposals.
         notes: body of the last `network` event of each trial that has one.
+        direction: of the trials' values.
+        measure: the metric of the test part that confirmed points are judged by.
     """
+    ended = list(candidates)
+    return _confirmed(ended, notes, measure) or _searched(ended, notes, direction)
+
+
+def _confirmed(ended: list[Candidate], notes: Mapping[str, Mapping[str, Any]], measure: str) -> Best | None:
+    """A point that lost a replicate is not among them, however good the rest was."""
+    points: dict[int, list[Candidate]] = {}
+    for each in ended:
+        if each.stage == "confirmation":
+            points.setdefault(each.number, []).append(each)
+    sign, found = 1.0 if measure.endswith("loss") else -1.0, []
+    for number, point in points.items():
+        tested = [each.end.get("test") or {} for each in point if each.end["status"] == "finished"]
+        scores = tuple(float(each[measure]) for each in tested if measure in each)
+        if len(scores) == len(point):
+            found.append((sign * fmean(scores), number, scores))
+    if not found:
+        return None
+    _, number, scores = min(found)
+    first = points[number][0]
+    return Best(first.key, first.end["value"], notes.get(first.key), scores)
+
+
+def _searched(ended: list[Candidate], notes: Mapping[str, Mapping[str, Any]], direction: str) -> Best | None:
+    """By its own value; among equals one whose network was kept, then the first."""
     sign = 1.0 if direction == "minimize" else -1.0
     found = [
-        (sign * end["value"], key not in notes, place, key)
-        for place, (key, end) in enumerate(ends)
-        if end["status"] == "finished" and end["value"] is not None
+        (sign * each.end["value"], each.key not in notes, place, each.key)
+        for place, each in enumerate(ended)
+        if each.stage == "search" and each.end["status"] == "finished" and each.end["value"] is not None
     ]
     if not found:
         return None

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from sweeps.definition import ComparisonSection, Definition, Level, SearchSection
 from sweeps.space import Point, Value
@@ -37,6 +37,24 @@ class Assignment:
     stage: Stage = "search"
     level: str = ""
     repeat: int = 0
+
+    def described(self) -> dict[str, Any]:
+        """As JSON, for the journal."""
+        return {
+            "point": self.point.plain(),
+            "reason": dict(self.reason),
+            "replicates": list(self.replicates),
+            "stage": self.stage,
+            "level": self.level,
+            "repeat": self.repeat,
+        }
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Assignment:
+        """What `described` gave; replicates that are not listed are those of the trials."""
+        replicates = tuple(body.get("replicates") or (trial["replicate"] for trial in body["trials"]))
+        role = {name: body[name] for name in ("stage", "level", "repeat") if name in body}
+        return cls(Point(body["point"]), body["reason"], replicates, **role)
 
 
 @dataclass

@@ -16,7 +16,7 @@ def mend_network(folder: ExecutionFolder) -> None:
     """
     from model.specification import Specification
     from sweeps.cli.run import stored_data, stored_definition
-    from sweeps.networks import NotTheSame, best_of, keep_network, read_network, train_again
+    from sweeps.networks import Candidate, NotTheSame, best_of, keep_network, read_network, train_again
     from sweeps.objective import Objective
 
     with closing(Journal.open(folder.journal)) as journal:
@@ -24,12 +24,17 @@ def mend_network(folder: ExecutionFolder) -> None:
         opened, last = events[0].body, [e for e in events if e.kind in ("opened", "resumed", "closed")][-1]
         if last.kind != "closed" or last.body["why"] == "interrupted":
             return
-        searched = [e for e in events if e.kind == "proposed" and e.body.get("stage", "search") == "search"]
-        trials = {t["key"]: t["specification"] for e in searched for t in e.body["trials"]}
+        proposed = {
+            t["key"]: (e.body, t["specification"]) for e in events if e.kind == "proposed" for t in e.body["trials"]
+        }
         ends = {str(e.trial): e for e in events if e.kind == "ended"}
         notes = {str(e.trial): e.body for e in events if e.kind == "network"}
-        in_order = [(key, ends[key].body) for key in trials if key in ends]
-        best = best_of(in_order, notes, opened["direction"])
+        ended = [
+            Candidate(key, body["number"], body.get("stage", "search"), ends[key].body)
+            for key, (body, _) in proposed.items()
+            if key in ends
+        ]
+        best = best_of(ended, notes, direction=opened["direction"], measure=opened.get("measure", ""))
         if best is None or read_network(folder.networks, best.note) is not None:
             return
         print(f"{folder.execution}: the network of its best trial is gone; training it again")
@@ -43,7 +48,7 @@ def mend_network(folder: ExecutionFolder) -> None:
             return
         search = definition.search
         objective = Objective(search.objective, search.direction, search.objective_at)
-        specification = Specification.from_json(json.dumps(trials[best.key]))
+        specification = Specification.from_json(json.dumps(proposed[best.key][1]))
         try:
             epoch, network = train_again(specification, parts, objective, best.value)
         except NotTheSame as difference:

@@ -71,7 +71,7 @@ class Jobs(Searcher):
             "attempt": job.attempt,
             "specification": job.specification.to_json(),
             "continues": job.continues,
-            "to_beat": execution.to_beat,
+            "to_beat": execution.to_beat(job.key),
         }
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:

@@ -24,7 +24,8 @@ class Verdict:
 
 
 def judge(new: Mapping[str, str], champion: Mapping[str, str] | None) -> Verdict:
-    """Compare two versions by their tags: the better validation value wins, on the same data and objective alone.
+    """Compare two versions by their tags, on the same data and objective alone: the better mean of a confirmation wins,
+    a confirmed one wins over one that was not, and where neither was, the better validation value does.
 
     A champion whose value cannot be compared stays: somebody has chosen it, or it was chosen for another task.
     """
@@ -33,7 +34,17 @@ def judge(new: Mapping[str, str], champion: Mapping[str, str] | None) -> Verdict
     other = [word for name, word in _ALIKE.items() if new.get(name) != champion.get(name)]
     if other or names.VALUE not in champion:
         return Verdict(False, f"not comparable with the champion: another {', '.join(other) or 'kind of version'}")
-    ours, theirs = float(new[names.VALUE]), float(champion[names.VALUE])
-    better = ours < theirs if new[names.DIRECTION] == "minimize" else ours > theirs
+    confirmed = [names.CONFIRMED in tags for tags in (new, champion)]
+    if confirmed == [True, False]:
+        return Verdict(True, "confirmed on fresh replicates, which the champion was not")
+    if confirmed == [False, True]:
+        return Verdict(False, "not confirmed on fresh replicates, as the champion was")
+    name, metric, low = names.VALUE, new[names.OBJECTIVE], new[names.DIRECTION] == "minimize"
+    if all(confirmed):
+        name, metric, low = names.CONFIRMED, f"mean {new[names.MEASURE]}", new[names.MEASURE].endswith("loss")
+        if champion.get(names.MEASURE) != new[names.MEASURE]:
+            return Verdict(False, "not comparable with the champion: confirmed by another metric")
+    ours, theirs = float(new[name]), float(champion[name])
+    better = ours < theirs if low else ours > theirs
     word = "better" if better else "not better"
-    return Verdict(better, f"{new[names.OBJECTIVE]} {ours:.5g} is {word} than the champion's {theirs:.5g}")
+    return Verdict(better, f"{metric} {ours:.5g} is {word} than the champion's {theirs:.5g}")

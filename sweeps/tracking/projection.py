@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sweeps.journal import Journal
-from sweeps.networks import best_of
+from sweeps.networks import Candidate, best_of
 from sweeps.storage import MODEL_FILE, NETWORKS, write_whole
 from sweeps.tracking import content, names
 from sweeps.tracking.counts import Counts
@@ -123,9 +123,14 @@ class Projector:
     def write_model(self) -> None:
         """Log and register the network of the execution's best trial, and leave word of it beside the journal."""
         history = self.history
-        searched = {key: trial for key, trial in history.trials.items() if trial.proposal.stage == "search"}
-        ends = [(key, trial.end.body) for key, trial in searched.items() if trial.end is not None]
-        best = best_of(ends, history.networks, str(content.execution_document(history)["direction"]))
+        ended = [
+            Candidate(trial.key, trial.proposal.number, trial.proposal.stage, trial.end.body)
+            for trial in history.trials.values()
+            if trial.end is not None
+        ]
+        document = content.execution_document(history)
+        direction, measure = str(document["direction"]), str(document.get("measure") or "")
+        best = best_of(ended, history.networks, direction=direction, measure=measure)
         told = (best, len(history.resumed))
         if told == self._modelled:
             return

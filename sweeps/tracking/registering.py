@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from cluster.tracking_server import is_server
@@ -71,6 +72,12 @@ def version_tags(history: History, best: Best) -> dict[str, str]:
         names.DATA_DIGEST: str(history.opening["data"]["digest"]),
         names.SPLIT: content.canonical({name: data.get(name) for name in _SPLIT}),
     }
+    if best.scores:
+        tags |= {
+            names.CONFIRMED: repr(fmean(best.scores)),
+            names.CONFIRMED_REPLICATES: str(len(best.scores)),
+            names.MEASURE: str(document["measure"]),
+        }
     commit = history.environment.get("git_commit")
     return {**tags, names.GIT_COMMIT: commit} if commit else tags
 

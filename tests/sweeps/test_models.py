@@ -342,6 +342,10 @@ def version(value: float, **changes: str) -> dict[str, str]:
     return {**given, **changes}
 
 
+def confirmed(score: float, measure: str = "test/accuracy") -> dict[str, str]:
+    return version(0.5, **{tags.CONFIRMED: repr(score), tags.MEASURE: measure})
+
+
 @pytest.mark.parametrize(
     ("new", "old", "moves"),
     [
@@ -354,6 +358,12 @@ def version(value: float, **changes: str) -> dict[str, str]:
         (version(0.1), version(0.5, **{tags.SPLIT: '{"split_seed":1}'}), False),
         (version(0.1), version(0.5, **{tags.OBJECTIVE: "train/loss"}), False),
         (version(0.1), {}, False),  # somebody's own version
+        (confirmed(0.91), confirmed(0.90), True),
+        (confirmed(0.90), confirmed(0.91), False),
+        (confirmed(0.2, "test/loss"), confirmed(0.3, "test/loss"), True),
+        (confirmed(0.2, "test/loss"), confirmed(0.3), False),
+        (confirmed(0.1), version(0.5), True),
+        (version(0.1), confirmed(0.5), False),
     ],
 )
 def test_the_rule(new: dict[str, str], old: dict[str, str] | None, moves: bool) -> None:

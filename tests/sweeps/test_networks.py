@@ -12,7 +12,7 @@ from model.datasets import load, split
 from model.specification import Specification
 from model.training import Training
 from sweeps.journal import Journal
-from sweeps.networks import NotTheSame, best_of, keep_network, read_network, train_again
+from sweeps.networks import Best, Candidate, NotTheSame, best_of, keep_network, read_network, train_again
 from sweeps.objective import START, Objective
 
 DATA = split(load("iris"))
@@ -23,25 +23,53 @@ def end(value: float | None, status: str = "finished") -> dict[str, Any]:
     return {"status": status, "value": value}
 
 
+def chosen(ends: list[tuple[str, dict[str, Any]]], notes: dict[str, Any], direction: str) -> Best | None:
+    searched = [Candidate(key, number, "search", body) for number, (key, body) in enumerate(ends, 1)]
+    return best_of(searched, notes, direction=direction, measure="test/accuracy")
+
+
 def test_the_best_is_the_best_value_of_a_finished_trial() -> None:
     ends = [("a", end(0.5)), ("b", end(0.2)), ("c", end(None, "diverged")), ("d", end(0.1, "failed"))]
-    best = best_of(ends, {}, "minimize")
+    best = chosen(ends, {}, "minimize")
     assert best is not None
     assert (best.key, best.value, best.note) == ("b", 0.2, None)
-    best = best_of(ends, {}, "maximize")
+    best = chosen(ends, {}, "maximize")
     assert best is not None
     assert (best.key, best.value) == ("a", 0.5)
-    assert best_of(ends[2:], {}, "minimize") is None
+    assert chosen(ends[2:], {}, "minimize") is None
 
 
 def test_among_equals_the_one_whose_network_was_kept_then_the_first() -> None:
     ends = [("a", end(1.0)), ("b", end(1.0)), ("c", end(1.0))]
-    best = best_of(ends, {"c": {"file": "c.npz"}}, "maximize")
+    best = chosen(ends, {"c": {"file": "c.npz"}}, "maximize")
     assert best is not None
     assert best.key == "c"
-    best = best_of(ends, {}, "maximize")
+    best = chosen(ends, {}, "maximize")
     assert best is not None
     assert best.key == "a"
+
+
+def test_the_best_of_a_confirmed_sweep_is_a_replicate_that_no_score_has_chosen() -> None:
+    def ended(
+        key: str, number: int, value: float, *, score: float | None = None, status: str = "finished"
+    ) -> Candidate:
+        end = {"status": status, "value": value} | ({} if score is None else {"test": {"test/accuracy": score}})
+        return Candidate(key, number, "search" if number < 3 else "confirmation", end)
+
+    trials = [
+        ended("lucky", 1, 0.1),
+        ended("other", 2, 0.2),
+        ended("a1", 3, 0.5, score=0.90),
+        ended("a2", 3, 0.1, score=0.99),
+        ended("b1", 4, 0.4, score=0.95),
+        ended("b2", 4, 0.4, score=0.96),
+        ended("c1", 5, 0.3, score=0.99),
+        ended("c2", 5, 0.3, status="diverged"),
+    ]
+    best = best_of(trials, {"b1": {"file": "b1.npz"}}, direction="minimize", measure="test/accuracy")
+    assert best == Best("b1", 0.4, {"file": "b1.npz"}, (0.95, 0.96))
+    assert best_of(trials[:2], {}, direction="minimize", measure="test/accuracy") == Best("lucky", 0.1, None)
+    assert best_of([], {}, direction="minimize", measure="test/accuracy") is None
 
 
 def test_a_kept_network_is_read_only_if_it_is_whole(tmp_path: Path) -> None:
