@@ -51,7 +51,7 @@ report: $(linked)  ## write the comparison report of SWEEP= as one HTML file
 	@$(VENV)/bin/sweep report "$(SWEEP)" $(data_options)
 
 test: $(test_ready)  ## run the tests: all, or TESTS='tests/model -k adam'
-	@$(VENV)/bin/pytest $(TESTS)
+	@$(VENV)/bin/pytest -n 2 --dist loadgroup --no-loadscope-reorder $(TESTS)
 
 check: $(test_ready)  ## check layout, lint, types and the imports between the rooms
 	@failed=; \

@@ -10,6 +10,7 @@ import threadpoolctl
 
 pytest_plugins = ["tests.workshop"]
 
+ROOMS_OF_SERVICES = ("service", "faults")
 _OTHERS = ("MLFLOW_", "KURABE_", "RAY_", "_MLFLOW_", "AWS_", "PG")
 _BLAS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -20,6 +21,16 @@ def pytest_configure() -> None:
         del os.environ[name]
     os.environ.update(dict.fromkeys(_BLAS, "1"))  # for processes begun by tests, and libraries loaded from here on
     threadpoolctl.threadpool_limits(limits=1)  # for those that plugins have loaded already
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For `--dist loadgroup`: what starts sweeps and servers goes one after the other, and first, for it takes longest;
+    the tests of any other module stay together, for they share what they have set up."""
+    for item in items:
+        serial = item.path.parent.name in ROOMS_OF_SERVICES
+        item.add_marker(pytest.mark.xdist_group("services" if serial else item.path.stem))
+    items.sort(key=lambda item: item.path.parent.name not in ROOMS_OF_SERVICES)
 
 
 @pytest.hookimpl(trylast=True)
