@@ -133,8 +133,8 @@ def stored_definition(opened: Mapping[str, Any]) -> Definition:
     """The definition that an execution was begun with, from the first event of its journal."""
     from sweeps.definition import parse_definition
 
-    overridden = [(key, value) for key, value in opened["overrides"]]
-    return parse_definition(opened["text"], opened["origin"], Path(opened["folder"]), overridden)
+    overridden = [(key, value) for key, value in opened.get("overrides", ())]
+    return parse_definition(opened["text"], opened["origin"], Path(opened.get("folder", ".")), overridden)
 
 
 def stored_data(opened: Mapping[str, Any], definition: Definition) -> tuple[Dataset, Split]:

@@ -14,7 +14,8 @@ from typing import Any
 
 from cluster.tracking_server import TrackingError
 from sweeps.tracking import names
-from sweeps.tracking.store import FoundRun, Store, local_folder, set_defaults, translated
+from sweeps.tracking.settings import set_defaults
+from sweeps.tracking.store import FoundRun, Store, local_folder, translated
 
 _AT_ONCE = 8  # files fetched at a time from a store that is not on this machine
 _RETRIES = 3  # of an HTTP request; reading may be repeated without harm

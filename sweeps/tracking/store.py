@@ -7,7 +7,6 @@ What the client, its database or its artifact store raise becomes one of three: 
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,6 +28,7 @@ from cluster.tracking_server import (
 )
 from sweeps.tracking import names
 from sweeps.tracking.names import Away, Refused, Vanished
+from sweeps.tracking.settings import sent_once, set_defaults
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -101,7 +101,7 @@ class Store:
 
     def create_run(self, experiment: str, name: str, tags: Mapping[str, str], started: int) -> tuple[str, str]:
         """A new run, RUNNING: its identity, and where its artifacts are; `started` in ms."""
-        with translated(self.uri):
+        with translated(self.uri), sent_once():
             made = self.client.create_run(experiment, start_time=started, tags=dict(tags), run_name=name)
         return str(made.info.run_id), str(made.info.artifact_uri)
 
@@ -306,25 +306,6 @@ def load_client() -> None:
     """Import MLflow's client, outside `translated`: no store is to blame for a broken installation."""
     set_defaults()
     import mlflow.tracking  # noqa: F401  # for its effect
-
-
-def set_defaults(*, retries: int = 0) -> None:
-    """MLflow's documented variables as this project wants them, before MLflow is imported; what is set already stands.
-
-    The HTTP client's own retries could create a run twice when a reply is lost: the tracker tries again itself.
-    """
-    wanted = {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(retries),
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # to print it, the run is fetched once more
-        "MLFLOW_LOGGING_LEVEL": "CRITICAL",  # what it logs as errors it also raises
-        "MLFLOW_UV_AUTO_DETECT": "false",  # a model needs nothing of the current folder's project
-        "GIT_PYTHON_REFRESH": "quiet",  # MLflow's git library warns where there is no git
-    }
-    for name, value in wanted.items():
-        os.environ.setdefault(name, value)
 
 
 def _knock(uri: str) -> None:
