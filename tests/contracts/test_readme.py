@@ -76,8 +76,9 @@ def test_each_option_of_a_script_named_in_the_readme_exists() -> None:
 
 
 def test_the_definition_shown_is_the_shipped_one() -> None:
-    (shown,) = [text for kind, text in BLOCKS if kind == "toml"]
+    shown, compared = (text for kind, text in BLOCKS if kind == "toml")
     assert shown == shipped()["digits"].read_text()
+    assert shipped()["optimizers"].read_text().endswith("\n" + compared)
 
 
 def test_each_file_and_test_that_is_named_exists() -> None:
