@@ -122,6 +122,7 @@ class Asked:
     closed: str
     seconds: float
     run: str
+    measure: str = ""  # what confirmed trainings are judged by
 
 
 @dataclass(frozen=True)

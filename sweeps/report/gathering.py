@@ -77,6 +77,7 @@ def read_execution_document(document: Mapping[str, Any], run: str) -> Asked:
         closed=str(document.get("closed") or ""),
         seconds=as_number(document.get("seconds")),
         run=run,
+        measure=str(document.get("measure") or ""),
     )
 
 
