@@ -19,13 +19,17 @@ from sweeps.figures.scales import Scale
 
 @dataclass(frozen=True)
 class NamedLine:
-    """A line of values `y` over `x` (both (n,)) in a level's colour; `steps`: each value holds until the next."""
+    """A line of values `y` over `x` (both (n,)) in a level's colour; `steps`: each value holds until the next; `low`,
+    `high`: the ends of a band around it.
+    """
 
     name: str
     colour: int
     x: Array
     y: Array
     steps: bool = False
+    low: Array | None = None
+    high: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,12 @@ def named_lines(name: str, lines: Sequence[NamedLine], axes: Axes, *, width: int
     frame.vertical()
     frame.horizontal(label=axes.label, ticks=axes.ticks)
     ends = []
+    for line in lines:
+        if line.low is not None and line.high is not None:
+            across, low, high = line.x, line.low, line.high
+            if line.steps and len(across):
+                across, low, high = np.repeat(across, 2)[1:], np.repeat(low, 2)[:-1], np.repeat(high, 2)[:-1]
+            frame.band(across, low, high, palette.level(line.colour), alpha=0.12)
     for line in lines:
         x, y = frame.x(line.x), frame.y(line.y)
         if line.steps and len(x):

@@ -57,8 +57,8 @@ def values_by_level(rows: Sequence[LevelValues], scale: Scale, label: str, width
         place = (names - 14.0, y) if wide else (names + 6.0, y - 17)
         sheet.dots([place[0]], [place[1]], colour, marker=palette.marker(row.colour), size=9.0)
         _name(sheet, row.level, place, wide)
-        shown = _some(row.values)
-        sheet.dots(frame.x(shown), y + _jitter(len(shown), 4.0), colour, size=5.5, alpha=0.45)
+        shown = some(row.values)
+        sheet.dots(frame.x(shown), y + jitter(len(shown), 4.0), colour, size=5.5, alpha=0.45)
         if row.mean is not None:
             if row.low is not None and row.high is not None:
                 sheet.line(frame.x([row.low, row.high]), [y, y], colour, width=3.0)
@@ -163,7 +163,7 @@ def slices(
     return Panel(sheet)
 
 
-def _some(values: Array, most: int = DOTS) -> Array:
+def some(values: Array, most: int = DOTS) -> Array:
     """All of them, or the best-spread `most` of them (even steps through the sorted values keep both ends)."""
     if len(values) <= most:
         return values
@@ -177,7 +177,7 @@ def _evenly(there: NDArray[np.bool_], most: int) -> NDArray[np.intp]:
     return found if len(found) <= most else found[np.linspace(0, len(found) - 1, most).round().astype(int)]
 
 
-def _jitter(count: int, reach: float) -> Array:
+def jitter(count: int, reach: float) -> Array:
     """Offsets that keep equal values apart: the golden ratio's sequence, the same every time."""
     offsets: Array = (np.arange(count, dtype=np.float64) * 0.6180339887 % 1.0 - 0.5) * 2.0 * reach
     return offsets

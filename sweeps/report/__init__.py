@@ -16,9 +16,9 @@ def write_report(records: Sequence[ExecutionRecord], folder: Path, *, png: bool 
     """Write the report of these executions and return the path of its page.
 
     In `folder` (made if missing): `report.html`, which needs nothing else; `report.md`, its first screen as Markdown;
-    the figures in `figures/` as SVG files (and as PNG files if `png`); `trials.csv`. Each file is written under a
-    temporary name and renamed, the page last, so that a reader always finds a whole page. Raises ValueError without
-    records.
+    the figures in `figures/` as SVG files (and as PNG files if `png`); `trials.csv`; `verdict.json`, the verdict's
+    numbers. Each file is written under a temporary name and renamed, the page last, so that a reader always finds a
+    whole page. Raises ValueError without records.
     """
     from sweeps.report.gathering import gather
     from sweeps.report.writing import write

@@ -17,13 +17,19 @@ from sweeps.report.words import count_text, is_share, listed, metric_text, slug
 
 
 def curves_picture(
-    evidence: Evidence, factor: Factor, kind: str = "loss", second: Factor | None = None
+    evidence: Evidence,
+    factor: Factor,
+    kind: str = "loss",
+    second: Factor | None = None,
+    *,
+    confirmed: bool = False,
 ) -> Picture | None:
     """Training and validation curves by level; a row of panels for each level of a second, crossed factor.
 
-    Over the replicates of each level's best point where there are several, else over all of the level's trials.
+    Over the replicates of each level's best point where there are several, else over all of the level's trials; over
+    all of them, too, where these are `confirmed` trainings.
     """
-    replicated = max((len(runs) for runs in evidence.points.values()), default=0) > 1
+    replicated = confirmed or max((len(runs) for runs in evidence.points.values()), default=0) > 1
     minimize = not is_share(kind)
     levels: list[LevelCurves] = []
     sentences = []
@@ -36,7 +42,7 @@ def curves_picture(
                 for run in factor.runs(evidence, level)
                 if len(run.epochs) and (second is None or second.of(run) == row)
             ]
-            shown = best_runs(evidence, runs) if replicated else runs
+            shown = best_runs(evidence, runs) if replicated and not confirmed else runs
             found = _level_curves(shown, kind, (level, factor.colours[level], heading), replicates=replicated)
             if found is not None:
                 levels.append(found)
@@ -48,6 +54,7 @@ def curves_picture(
         return None
     single = all(level.note == "1 trial" for level in levels)
     who = "the replicates of each level's best point" if replicated else "all trials of the level"
+    who = "the level's confirmed trainings" if confirmed else who
     sentence = " ".join(sentences)
     marks = [Mark(f"validation {kind}", "muted", "line"), Mark(f"training {kind}", "muted", "dashed")]
     if not single:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -123,6 +123,7 @@ class Asked:
     seconds: float
     run: str
     measure: str = ""  # what confirmed trainings are judged by
+    test_part: Mapping[str, Any] = field(default_factory=dict)  # how often it was used: `executions`, `trainings`
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,16 @@ class Evidence:
     def first(self) -> Asked:
         """The execution that the report is named after."""
         return self.asked[0]
+
+    @cached_property
+    def searched(self) -> Evidence:
+        """The trials of the search alone: what was chosen from, and never what was judged."""
+        return replace(self, runs=tuple(run for run in self.runs if run.stage != "confirmation"))
+
+    @cached_property
+    def confirmed(self) -> Evidence:
+        """The confirmed trainings alone, of all executions."""
+        return replace(self, runs=tuple(run for run in self.runs if run.stage == "confirmation"))
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:

@@ -10,10 +10,12 @@ import numpy as np
 
 from sweeps.comparison import explained
 from sweeps.figures import palette
+from sweeps.report.confirmation import RANKS, is_comparison, level_of, levels_of
 from sweeps.report.evidence import Axis, Evidence, Run
 from sweeps.report.words import NAMED, value_text
 
 MOST_LEVELS = 10  # panels a figure; a factor with more levels shows those with the best values
+PLAIN = ("execution", "strategy", "regularization", "point")  # factors whose levels need no name beside them either
 FEW = 6  # so many distinct values of a sub-parameter still make levels of their own ("normal 1", "normal 0.01")
 
 
@@ -35,7 +37,7 @@ class Factor:
 
     def say(self, level: str) -> str:
         """The level as it stands in a sentence: `adam`, but `batch_normalization on`."""
-        return level if self.name in NAMED or self.name == "execution" else f"{self.name} {level}"
+        return level if self.name in (*NAMED, *PLAIN) else f"{self.name} {level}"
 
     def runs(self, evidence: Evidence, level: str) -> list[Run]:
         """The runs of a level."""
@@ -47,6 +49,7 @@ def find_factors(evidence: Evidence) -> tuple[Factor, ...]:
     nothing but numbers was varied, the numbers that take few values; where several definitions are compared, their
     executions.
     """
+    everything, evidence = evidence, evidence.searched
     names = [axis.name for axis in evidence.axes if not axis.numeric]
     taken = {part for name in names for part in _parts(evidence, name)}
     found = [factor for name in names if name not in taken and (factor := _factor(evidence, name)) is not None]
@@ -59,8 +62,29 @@ def find_factors(evidence: Evidence) -> tuple[Factor, ...]:
     if executions is not None:
         differ = len({asked.name for asked in evidence.asked}) > 1
         found = [executions, *found] if differ or not found else [*found, executions]
-    wanted = str(evidence.first.definition.get("comparison", {}).get("factor", ""))
-    return tuple(sorted(found, key=lambda factor: factor.name != wanted))
+    compared = compared_factor(everything) if is_comparison(evidence.first) else None
+    if compared is None:
+        return tuple(found)
+    return (compared, *(factor for factor in found if factor.name != compared.name))
+
+
+def compared_factor(evidence: Evidence) -> Factor | None:
+    """The factor that the first execution compares, over all its runs, with the levels in the definition's order; of a
+    plain search the ranks of its confirmed points. None where there is neither.
+    """
+    first = evidence.first
+    if not is_comparison(first):
+        ranked = {run.id: level_of(run) for run in evidence.confirmed.runs if not run.level}
+        found = tuple(rank for rank in RANKS.values() if rank in ranked.values())
+        return Factor("point", found, ranked, palette.assign(found, found)) if found else None
+    name = str((first.definition.get("comparison") or {}).get("factor", ""))
+    level_names = tuple(str(level["name"]) for level in levels_of(first))
+    level_of_run = {run.id: run.level for run in evidence.runs if run.level in level_names}
+    present = tuple(level for level in level_names if level in level_of_run.values())
+    if not present:
+        return None
+    colours = palette.assign(level_names, evidence.orders.get(name) or level_names)
+    return Factor(name, present, level_of_run, colours, _explains(evidence.searched, level_of_run))
 
 
 def whole(evidence: Evidence) -> Factor:

@@ -78,6 +78,7 @@ def read_execution_document(document: Mapping[str, Any], run: str) -> Asked:
         seconds=as_number(document.get("seconds")),
         run=run,
         measure=str(document.get("measure") or ""),
+        test_part=dict(document.get("test_part") or {}),
     )
 
 

@@ -11,29 +11,33 @@ from sweeps.figures.palette import DARK, LIGHT, variables
 from sweeps.figures.picture import Picture
 from sweeps.report import tables
 from sweeps.report.answer import Answer, answer
+from sweeps.report.comparison_sections import comparison_sections
+from sweeps.report.confirmation import is_comparison, measure_of, verdict_of
 from sweeps.report.curve_pictures import curves_picture
 from sweeps.report.deeper_pictures import anytime_picture, importance_pictures, parallel_picture, plane_picture
 from sweeps.report.evidence import Asked, Evidence
-from sweeps.report.factors import Factor, find_factors, thirds, whole
+from sweeps.report.factors import Factor, compared_factor, find_factors, thirds, whole
 from sweeps.report.inside_pictures import gradients_picture, histograms_picture, shares_picture
 from sweeps.report.level_pictures import levels_picture, other_factors_picture
 from sweeps.report.level_tables import levels_table
 from sweeps.report.regularization_pictures import gap_picture, grid_curves_picture, ravine_picture
 from sweeps.report.search_pictures import progress_picture, slices_picture
+from sweeps.report.section import Section, there
+from sweeps.report.verdict_answer import how_sure, verdict_answer
+from sweeps.report.verdict_pictures import verdict_picture
+from sweeps.report.verdict_tables import confirmed_trials, judged_levels, judged_pairs
 from sweeps.report.words import count_text, metric_words, seconds_text, value_text
 
 MOST_FACETS = 4  # levels of a second, crossed factor that get a panel each beside each other
 
 
 @dataclass(frozen=True)
-class Section:
-    """A part of the page: its pictures, and those that are folded away."""
+class Sure:
+    """What stands behind a verdict: sentences, its levels and its pairs."""
 
-    name: str
-    title: str
-    pictures: tuple[Picture, ...]
-    more: tuple[Picture, ...] = ()
-    more_title: str = ""
+    sentences: tuple[str, ...]
+    levels: tables.Table
+    pairs: tables.Table | None
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Page:
     answer: Answer
     facts: tuple[tuple[str, str], ...]
     lead: Picture | None
+    sure: Sure | None
     contents: tuple[tuple[str, str], ...]
     best: tables.Table
     levels: tables.Table | None
@@ -69,6 +74,7 @@ class Page:
     asked: tuple[AskedText, ...]
     searched: tables.Table
     trials: tables.Table
+    confirmed: tables.Table | None
     commands: tuple[tuple[str, str], ...]
     footer: str
 
@@ -81,31 +87,38 @@ class Page:
 
 def make_page(evidence: Evidence) -> Page:
     """The page of some executions' evidence."""
+    searched, verdict = evidence.searched, verdict_of(evidence)
     factors = find_factors(evidence)
     main = factors[0] if factors else None
-    lead = None
-    if main is not None and any(run.counts for run in evidence.runs):
-        lead = levels_picture(evidence, main, _crossed(evidence, factors))
-    elif any(run.counts for run in evidence.runs):
-        lead = progress_picture(evidence)
+    lead, sure = None, None
+    compared = compared_factor(evidence)
+    if verdict is not None and compared is not None:
+        lead = verdict_picture(verdict, compared, measure_of(evidence.first))
+        sure = Sure(how_sure(evidence, verdict), judged_levels(evidence, verdict), judged_pairs(evidence, verdict))
+    elif any(run.counts for run in searched.runs):
+        lead = _searched_lead(searched, factors)
     sections = tuple(section for section in _sections(evidence, factors, lead) if section.pictures or section.more)
     failures, sentence = tables.failures(evidence)
     troubles = tables.troubles(evidence, factors)
-    contents = [("best", "Best points"), *((section.name, section.title) for section in sections)]
+    best = tables.best_points(searched)
+    contents = [("sure", "How sure this is")] * (sure is not None) + [("best", "Best points")] * _has_best(sure, best)
+    contents += [(section.name, section.title) for section in sections]
     contents += [("failures", "Failures and diagnoses")] if failures or troubles else []
     contents += [("asked", "What was asked"), ("trials", "All trials"), ("reproduce", "How to reproduce")]
     subject = ", ".join(asked.execution for asked in evidence.asked)
+    told = answer(searched, main, _crossed(searched, factors)) if verdict is None else verdict_answer(evidence, verdict)
     return Page(
         title=f"{subject} – comparison of trainings",
         subject=f"{subject} · {count_text(len(evidence.runs), 'training')}",
         question=evidence.first.description or f"What did {subject} find?",
         style=_style(),
-        answer=answer(evidence, main, _crossed(evidence, factors)),
+        answer=told,
         facts=tuple(_facts(evidence)),
         lead=lead,
+        sure=sure,
         contents=tuple(contents),
-        best=tables.best_points(evidence),
-        levels=levels_table(evidence, main) if main is not None else None,
+        best=best,
+        levels=levels_table(searched, main) if main is not None and not is_comparison(evidence.first) else None,
         factor=main.name.replace("_", " ") if main is not None else "",
         sections=sections,
         failures=tuple(failures),
@@ -113,11 +126,22 @@ def make_page(evidence: Evidence) -> Page:
         troubles=tuple(troubles),
         asked=tuple(_asked(asked) for asked in evidence.asked),
         searched=tables.searched(evidence),
-        trials=tables.all_trials(evidence),
+        trials=tables.all_trials(searched),
+        confirmed=confirmed_trials(evidence),
         commands=tuple(tables.reproduce(evidence)),
         footer="Made by Kurabe from MLflow alone; this file needs no network. Intervals cover the randomness of "
         "training on this one split of the data, not the sampling of the data.",
     )
+
+
+def _has_best(sure: Sure | None, best: tables.Table) -> bool:
+    return sure is None or bool(best.rows)
+
+
+def _searched_lead(searched: Evidence, factors: tuple[Factor, ...]) -> Picture | None:
+    if factors:
+        return levels_picture(searched, factors[0], _crossed(searched, factors))
+    return progress_picture(searched)
 
 
 def render(page: Page) -> str:
@@ -140,15 +164,18 @@ def _crossed(evidence: Evidence, factors: tuple[Factor, ...]) -> Factor | None:
 
 
 def _sections(evidence: Evidence, factors: tuple[Factor, ...], lead: Picture | None) -> list[Section]:
-    main = factors[0] if factors else thirds(evidence) or whole(evidence)
-    second = _crossed(evidence, factors)
-    curves = [curves_picture(evidence, main, kind, second) for kind in ("loss", "accuracy")]
-    grid = grid_curves_picture(evidence, main) if factors else None
-    further = [curves_picture(evidence, factor) for factor in factors[1:]] if second is None else []
+    if factors and is_comparison(evidence.first) and evidence.confirmed.runs:
+        return comparison_sections(evidence, factors[0])
+    searched = evidence.searched
+    main = factors[0] if factors else thirds(searched) or whole(searched)
+    second = _crossed(searched, factors)
+    curves = [curves_picture(searched, main, kind, second) for kind in ("loss", "accuracy")]
+    grid = grid_curves_picture(searched, main) if factors else None
+    further = [curves_picture(searched, factor) for factor in factors[1:]] if second is None else []
     return [
-        Section("curves", "Learning curves", _there([*curves, grid]), _there(further), "Loss by every other choice"),
-        _inside(evidence, factors),
-        _search(evidence, factors, lead),
+        Section("curves", "Learning curves", there([*curves, grid]), there(further), "Loss by every other choice"),
+        _inside(searched, factors),
+        _search(searched, factors, lead),
     ]
 
 
@@ -163,7 +190,7 @@ def _inside(evidence: Evidence, factors: tuple[Factor, ...]) -> Section:
     main = factors[0] if factors else None
     shown += [gap_picture(evidence, main), ravine_picture(main) if main is not None else None]
     shares = [shares_picture(evidence, inner, prefix) for prefix in ("dead", "saturated")]
-    return Section("inside", "Inside the networks", _there(shown), _there(shares), "Dead units and saturation")
+    return Section("inside", "Inside the networks", there(shown), there(shares), "Dead units and saturation")
 
 
 def _search(evidence: Evidence, factors: tuple[Factor, ...], lead: Picture | None) -> Section:
@@ -172,7 +199,11 @@ def _search(evidence: Evidence, factors: tuple[Factor, ...], lead: Picture | Non
     if lead is not None and progress is not None and lead.name == progress.name:
         progress = None
     found, names = importance_pictures(evidence, evidence.runs)
+    levels = None
+    if main is not None and lead is not None and lead.name == "verdict" and any(run.counts for run in evidence.runs):
+        levels = levels_picture(evidence, main, _crossed(evidence, factors))
     shown = [
+        levels,
         progress,
         slices_picture(evidence, main),
         anytime_picture(evidence, main) if main is not None else None,
@@ -180,19 +211,21 @@ def _search(evidence: Evidence, factors: tuple[Factor, ...], lead: Picture | Non
     ]
     more = [plane_picture(evidence, names), parallel_picture(evidence, evidence.runs), *found[1:]]
     more.append(other_factors_picture(evidence, factors[1:]))
-    return Section("search", "The search", _there(shown), _there(more), "More of the search")
-
-
-def _there(pictures: list[Picture | None]) -> tuple[Picture, ...]:
-    return tuple(picture for picture in pictures if picture is not None)
+    return Section("search", "The search", there(shown), there(more), "More of the search")
 
 
 def _facts(evidence: Evidence) -> list[tuple[str, str]]:
-    runs, first = evidence.runs, evidence.first
+    runs, first = evidence.searched.runs, evidence.first
+    judged = evidence.confirmed.runs
     lost = sum(run.lost for run in runs)
-    points = len(evidence.points)
+    points = len(evidence.searched.points)
     trials = count_text(len(runs), "training") + (f" of {count_text(points, 'point')}" if points != len(runs) else "")
-    facts = [("Trained", trials + (f", {lost} without a value" if lost else ""))]
+    facts = [("Searched" if judged else "Trained", trials + (f", {lost} without a value" if lost else ""))]
+    if judged:
+        confirmed = (
+            count_text(len(judged), "training") + f" on fresh replicates, judged by {metric_words(measure_of(first))}"
+        )
+        facts = [*(facts if runs else []), ("Confirmed", confirmed)]
     facts.append(
         ("Objective", f"{metric_words(evidence.objective)}, {'lower' if evidence.minimize else 'higher'} is better")
     )

@@ -113,3 +113,11 @@ def seconds_text(seconds: float) -> str:
     if whole < 7200:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def p_text(p: float | None) -> str:
+    """`p = .004`, `p < .001`, `p = .27`; a dash where nothing was tested."""
+    if p is None:
+        return "–"
+    text = "< .001" if p < 0.001 else f"= {p:.3f}" if p < 0.1 else f"= {p:.2f}"
+    return "p " + text.replace("= 0.", "= .")

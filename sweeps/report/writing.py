@@ -10,6 +10,7 @@ from sweeps.report.evidence import Evidence
 from sweeps.report.markdown import summary
 from sweeps.report.page import make_page, render
 from sweeps.report.tables import trials_csv
+from sweeps.report.verdict_tables import verdict_json
 
 MOST_BYTES = 5_000_000  # of the page, whatever the number of runs
 
@@ -33,6 +34,7 @@ def write(evidence: Evidence, folder: Path, *, png: bool = False) -> Path:
         if stale.name not in wanted:
             stale.unlink(missing_ok=True)
     put(folder / "trials.csv", trials_csv(evidence).encode("utf-8"))
+    put(folder / "verdict.json", verdict_json(evidence).encode("utf-8", "replace"))
     put(folder / "report.md", summary(page).encode("utf-8", "replace"))
     html = render(page).encode("utf-8", "replace")
     return put(folder / "report.html", html)

@@ -95,7 +95,10 @@ def summary_tags(history: History, *, status: str) -> dict[str, str]:
     """Tags of the run that stands for the whole execution."""
     closed = history.closed
     why = {names.CLOSED: str(closed.body.get("why", ""))} if closed is not None else {}
-    told = {names.COUNTS: canonical(history.counts())}
+    told = {names.COUNTS: canonical(history.counts()), names.SPLIT: canonical(data_input(history)[2])}
+    judged = sum(trial.end is not None and bool(trial.end.body.get("test")) for trial in history.trials.values())
+    if judged:
+        told[names.CONFIRMED] = str(judged)
     if closed is not None and closed.body.get("seconds") is not None:
         told[names.SECONDS] = f"{float(closed.body['seconds']):.3f}"
     best = best_trial(history)

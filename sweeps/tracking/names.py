@@ -36,8 +36,9 @@ GIT_DIRTY = "kurabe.git_dirty"
 CLOSED = "kurabe.closed"  # of a summary: why the execution ended
 COUNTS = "kurabe.counts"  # of a summary: JSON, trials by status
 BEST = "kurabe.best"  # of a summary: JSON, the trial with the best value
+CONFIRMED = "kurabe.confirmed"  # of a summary: how many trainings were judged on the test part
 SECONDS = "kurabe.seconds"  # of a summary: how long the command took
-SPLIT = "kurabe.split"  # of a run's dataset input: JSON, how the data were split
+SPLIT = "kurabe.split"  # of a summary and of a run's dataset input: JSON, how the data were split
 
 LEVEL_PARAMETER = "comparison.level"  # the same as a parameter, by which the UI groups runs
 

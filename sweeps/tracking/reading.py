@@ -81,7 +81,7 @@ class TrialRecord:
 @dataclass(frozen=True)
 class ExecutionRecord:
     """One execution. `document` is all that is known of it (`execution.json`): definition, text, objective, direction,
-    data, environment, counts, skipped, proposals, closed, …
+    data, environment, counts, skipped, proposals, closed, …; and `test_part`, how often that was used so far.
     """
 
     name: str
@@ -113,6 +113,33 @@ def read_execution(uri: str, executions: str | Sequence[str]) -> tuple[Execution
     wanted = [executions] if isinstance(executions, str) else list(executions)
     found = [_find(store, name) for name in wanted]
     return tuple(_read(store, experiment, summary) for experiment, summary in found)
+
+
+def usage_of_test_part(store: Store, summary: FoundRun) -> dict[str, Any]:
+    """How often the test part that this execution was judged on has been looked at, so far as this store knows: the
+    `executions` with the same data and split that judged trainings by it, in order of time, and the `trainings`.
+    """
+    same = {names.KIND: "execution", names.DATA_DIGEST: summary.tags.get(names.DATA_DIGEST, "")}
+    split = _test_part(summary)
+    used = [
+        run
+        for run in store.runs(store.experiments(), same)
+        if run.tags.get(names.CONFIRMED, "").isdecimal() and _test_part(run) == split
+    ]
+    used.sort(key=lambda run: run.started)
+    return {
+        "executions": [run.tags[names.EXECUTION] for run in used],
+        "trainings": sum(int(run.tags[names.CONFIRMED]) for run in used),
+    }
+
+
+def _test_part(summary: FoundRun) -> tuple[Any, ...] | None:
+    """What decides which samples the test part holds; None where it is not known."""
+    try:
+        split = json.loads(summary.tags.get(names.SPLIT, ""))
+    except ValueError:
+        return None
+    return tuple(split.get(name) for name in ("split_seed", "validation", "test", "limit", "target"))
 
 
 def read_trial(uri: str, run_id: str) -> LoggedTrial:
@@ -201,7 +228,8 @@ def _read(store: Store, experiment: str, summary: FoundRun) -> ExecutionRecord:
         for run, each in zip(runs, documents, strict=True)
     ]
     trials.sort(key=lambda trial: (trial.order, trial.replicate))
-    return ExecutionRecord(name, summary.run_id, experiment, document, tuple(trials))
+    whole = {**document, "test_part": usage_of_test_part(store, summary)}
+    return ExecutionRecord(name, summary.run_id, experiment, whole, tuple(trials))
 
 
 def _all(jobs: Iterable[Callable[[Path], Mapping[str, Any]]], *, at_once: int) -> list[Mapping[str, Any]]:

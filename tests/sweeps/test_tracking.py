@@ -299,7 +299,7 @@ def test_the_table_of_names_is_what_is_written(storage: Path, tmp_path: Path) ->
     sweep.start(key)
     bodies = [record.to_dict() for record in trained]
     sweep.journal.append_all([Event("epoch", body, key, 1, body["epoch"]) for body in bodies])
-    sweep.end(key)
+    sweep.end(key, test={"test/accuracy": 0.9})
     sweep.close()
     sync(sweep)
     (record,) = read_execution(tracking_uri(storage), "digits-1")
