@@ -39,7 +39,7 @@ def differences(
     """
     wide = width >= 600
     names = min(260, max(100, 20 + max((len(row.name) for row in rows), default=0) * 6.6)) if wide else 6
-    step = 30 if wide else 44
+    step = 34 if wide else 52
     top = (8 if wide else 10) + (22 if name else 0)
     sheet = Sheet(width, round(top + step * len(rows) + 40))
     frame = Frame(sheet, names, top, width - names - (170 if wide else 10), step * len(rows), scale, Scale(0, 1))
@@ -51,21 +51,21 @@ def differences(
     zero = float(frame.x(0.0))
     sheet.rules([(zero, top, zero, frame.bottom)], LIGHT["muted"], width=1.2)
     for index, row in enumerate(rows):
-        y = top + step * (index + (0.5 if wide else 0.68))
+        y = top + step * (index + (0.5 if wide else 0.76))
         colour = LIGHT["ink" if row.separated else "muted"]
         sheet.rules([(frame.left, y, frame.right, y)], LIGHT["faint"])
         if wide:
             sheet.text(names - 12, y, row.name, across="right", colour="ink")
         else:
-            sheet.text(names, y - 17, row.name, colour="ink", bold=True)
+            sheet.text(names, y - 25, row.name, colour="ink", bold=True)
         shown = some(row.values, DOTS)
-        sheet.dots(frame.x(shown), y + jitter(len(shown), 4.0), colour, size=5.5, alpha=0.45)
+        sheet.dots(frame.x(shown), y - 9 + jitter(len(shown), 1.5), colour, size=6.0, alpha=0.7)
         for low, high, thick in ((row.joint_low, row.joint_high, 1.2), (row.low, row.high, 3.0)):
             if low is not None and high is not None:
                 sheet.line(frame.x([low, high]), [y, y], colour, width=thick)
         sheet.dots(frame.x([row.mean]), [y], colour, marker="D", size=9.0, hollow=not row.separated)
         if row.note:
-            sheet.text(width - 6, y if wide else y - 17, row.note, across="right", colour="ink")
+            sheet.text(width - 6, y if wide else y - 25, row.note, across="right", colour="ink")
     frame.horizontal(ticks=scale.ticks(6 if wide else 4))
     sheet.text(frame.left, frame.bottom + 28, label, size=SMALL)
     return Panel(sheet)

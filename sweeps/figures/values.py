@@ -33,16 +33,19 @@ class LevelValues:
     note: str = ""
 
 
-def values_by_level(rows: Sequence[LevelValues], scale: Scale, label: str, width: int, name: str = "") -> Panel:
+def values_by_level(
+    rows: Sequence[LevelValues], scale: Scale, label: str, width: int, name: str = "", *, apart: bool = False
+) -> Panel:
     """A row a level: pale dots for trials, a diamond with its interval for the level's best point, its number at the
     end.
 
     Above 600 pixels of width the levels' names stand left of their rows, below above them. `name`: what stands over
-    the panel.
+    the panel. `apart`: the dots are few and matter one by one; they stand above the interval, not under it.
     """
     wide = width >= 600
     names = min(260, max(100, 34 + max((len(row.level) for row in rows), default=0) * 8.6)) if wide else 6
-    step = 34 if wide else 46
+    step = (34 if wide else 46) + (4 if wide else 8) * apart
+    over = 17 + 8 * apart  # of a row's words above its line, where they do not stand beside it
     top = (8 if wide else 10) + (22 if name else 0)
     sheet = Sheet(width, round(top + step * len(rows) + 40))
     frame = Frame(sheet, names, top, width - names - (170 if wide else 10), step * len(rows), scale, Scale(0, 1))
@@ -51,20 +54,21 @@ def values_by_level(rows: Sequence[LevelValues], scale: Scale, label: str, width
         title(sheet, name, left=6)
     low, high = scale.ends
     for index, row in enumerate(rows):
-        y = top + step * (index + (0.5 if wide else 0.68))
+        y = top + step * (index + (0.5 if wide else 0.76 if apart else 0.68))
         colour = palette.level(row.colour)
         sheet.rules([(frame.left, y, frame.right, y)], LIGHT["faint"])
-        place = (names - 14.0, y) if wide else (names + 6.0, y - 17)
+        place = (names - 14.0, y) if wide else (names + 6.0, y - over)
         sheet.dots([place[0]], [place[1]], colour, marker=palette.marker(row.colour), size=9.0)
         _name(sheet, row.level, place, wide)
         shown = some(row.values)
-        sheet.dots(frame.x(shown), y + jitter(len(shown), 4.0), colour, size=5.5, alpha=0.45)
+        above = y - 9 + jitter(len(shown), 1.5) if apart else y + jitter(len(shown), 4.0)
+        sheet.dots(frame.x(shown), above, colour, size=6.0 if apart else 5.5, alpha=0.75 if apart else 0.45)
         if row.mean is not None:
             if row.low is not None and row.high is not None:
                 sheet.line(frame.x([row.low, row.high]), [y, y], colour, width=3.0)
             sheet.dots(frame.x([row.mean]), [y], colour, marker="D", size=9.0)
         if row.note:
-            sheet.text(width - 6, y if wide else y - 17, row.note, across="right", colour="ink")
+            sheet.text(width - 6, y if wide else y - over, row.note, across="right", colour="ink")
     sheet.rules([(frame.left, frame.bottom, frame.right, frame.bottom)], LIGHT["ghost"])
     for at, text in ticks:
         x = frame.left + (at - low) / (high - low) * frame.width

@@ -124,9 +124,9 @@ def target_picture(evidence: Evidence, factor: Factor) -> Picture | None:
             Mark("median", "muted", "D"),
             Mark("its 95 % interval", "muted", "bar"),
         ),
-        "The target is what the median training of the slowest level still reaches at its end, levels that hardly "
-        "learn left out. A training that never gets there counts as later than every other. With several repeats the "
-        "median is over repeats, and its interval needs six of them.",
+        "The target is what the median training of the slowest level still reaches, levels that hardly learn left "
+        "out. A training that never gets there counts as later than every other. With several repeats the median is "
+        "over repeats, and its interval needs six of them.",
     )
 
 
@@ -145,20 +145,28 @@ def trainings_of(evidence: Evidence, factor: Factor) -> tuple[Training, ...]:
 
 
 def target_of(trainings: Sequence[Training], *, minimize: bool, worst: float) -> float | None:
-    """The score that every level's median training reaches at its end, of the levels that come at least half of the
-    best level's way from guessing; None where none does better than guessing.
+    """The score that every level's median search reaches by its median training at some epoch, of the levels that come
+    at least half of the best level's way from guessing; None where none does better than guessing.
     """
     ends: dict[str, float] = {}
     sign = 1.0 if minimize else -1.0
     for level in dict.fromkeys(training.level for training in trainings):
-        last = [training.values[-1] for training in trainings if training.level == level and len(training.values)]
-        reached = sorted(sign * value if math.isfinite(value) else math.inf for value in last)
-        ends[level] = reached[len(reached) // 2] if reached else math.inf
+        reached: dict[int, list[float]] = {}
+        for training in trainings:
+            if training.level == level:
+                known = [sign * value for value in training.values if math.isfinite(value)]
+                reached.setdefault(training.repeat, []).append(min(known, default=math.inf))
+        ends[level] = _upper_middle([_upper_middle(values) for values in reached.values()])
     way = {level: sign * worst - end for level, end in ends.items()}
     best = max(way.values(), default=0.0)
     if best <= 0:
         return None
     return sign * max(end for level, end in ends.items() if way[level] >= SOON * best)
+
+
+def _upper_middle(values: Sequence[float]) -> float:
+    """The middle value, or the worse of the two middle ones, so that more than half get there."""
+    return sorted(values)[len(values) // 2]
 
 
 def gaps_picture(evidence: Evidence, factor: Factor) -> Picture | None:
@@ -197,8 +205,8 @@ def gaps_picture(evidence: Evidence, factor: Factor) -> Picture | None:
         "Gap between training and validation",
         sentence,
         f"Dot plot of the gap in {kind} between training and validation at the last epoch, by level. {sentence}",
-        (values_by_level(rows, scale, label, WIDE),),
-        (values_by_level(rows, scale, label, NARROW),),
+        (values_by_level(rows, scale, label, WIDE, apart=True),),
+        (values_by_level(rows, scale, label, NARROW, apart=True),),
         (
             Mark("one confirmed training", "muted", "o"),
             Mark("mean", "muted", "D"),
@@ -237,7 +245,7 @@ def _turn_sentence(found: Sequence[Turn], curves: Sequence[Curve], by: str, evid
     turned = [turn for turn in found if turn.late == leader.level] or list(found)
     if not turned:
         return f"{words}, as at every budget before."
-    turn = turned[0]
+    turn = max(turned, key=lambda each: (each.surely, each.until))
     until = count_text(math.ceil(turn.until), "trial") if by == "trials" else seconds_text(turn.until)
     how = "beyond noise" if turn.surely else "by mean alone, which may be noise"
     if turn.late == leader.level:
@@ -276,7 +284,7 @@ def _times_panel(
             note += f" · {level.reached.total - level.reached.count} of {level.reached.total} never"
         everything += [*known.tolist(), *(end for end in (low, high) if end is not None)]
         rows.append(LevelValues(level.level, factor.colours[level.level], known, 0, median, low, high, note))
-    return values_by_level(rows, fit(everything, log=False), label, width, name)
+    return values_by_level(rows, fit(everything, log=False), label, width, name, apart=True)
 
 
 def _time(training: Training, target: float, minimize: bool, seconds: bool) -> float:

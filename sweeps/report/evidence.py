@@ -123,6 +123,8 @@ class Asked:
     seconds: float
     run: str
     measure: str = ""  # what confirmed trainings are judged by
+    file: str = ""  # the definition file's name, where it is no shipped one
+    first_replicate: int = 0
     test_part: Mapping[str, Any] = field(default_factory=dict)  # how often it was used: `executions`, `trainings`
 
 

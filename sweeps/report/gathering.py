@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,6 +79,8 @@ def read_execution_document(document: Mapping[str, Any], run: str) -> Asked:
         seconds=as_number(document.get("seconds")),
         run=run,
         measure=str(document.get("measure") or ""),
+        file=PurePath(str(document.get("origin") or "")).name if str(document.get("origin")).endswith(".toml") else "",
+        first_replicate=_whole(document.get("first_replicate")),
         test_part=dict(document.get("test_part") or {}),
     )
 
@@ -110,6 +113,10 @@ def read_trial_document(document: Mapping[str, Any], run: str, parameters: Mappi
         level=str(document.get("level") or ""),
         repeat=int(document.get("repeat") or 0),
     )
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _axis(row: Mapping[str, Any]) -> Axis:

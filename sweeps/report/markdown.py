@@ -1,4 +1,6 @@
-"""The report's summary as Markdown: the answer, its cautions and the best points, for a chat, an issue or a mail."""
+"""The report's summary as Markdown: the answer, its cautions, and the levels judged (or the best points), for a chat,
+an issue or a mail.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,10 @@ def summary(page: Page) -> str:
         lines += ["", escape(found.detail)]
     if found.cautions:
         lines += ["", "Before you rely on this:", "", *(f"- {escape(caution)}" for caution in found.cautions)]
-    lines += ["", *_rows(page.best), ""]
+    if page.sure is not None:
+        lines += ["", *_rows(page.sure.levels), "", *(f"- {escape(sentence)}" for sentence in page.sure.sentences), ""]
+    else:
+        lines += ["", *_rows(page.best), ""]
     return "\n".join(lines)
 
 

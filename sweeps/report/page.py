@@ -23,7 +23,7 @@ from sweeps.report.level_tables import levels_table
 from sweeps.report.regularization_pictures import gap_picture, grid_curves_picture, ravine_picture
 from sweeps.report.search_pictures import progress_picture, slices_picture
 from sweeps.report.section import Section, there
-from sweeps.report.verdict_answer import how_sure, verdict_answer
+from sweeps.report.verdict_answer import comparison_text, how_sure, verdict_answer
 from sweeps.report.verdict_pictures import verdict_picture
 from sweeps.report.verdict_tables import confirmed_trials, judged_levels, judged_pairs
 from sweeps.report.words import count_text, metric_words, seconds_text, value_text
@@ -246,8 +246,12 @@ def _facts(evidence: Evidence) -> list[tuple[str, str]]:
 
 
 def _asked(asked: Asked) -> AskedText:
-    search = {name: value for name, value in asked.search.items() if value not in (None, "", {}) and name != "options"}
-    pairs = [("search", ", ".join(f"{name} {value_text(value)}" for name, value in search.items()))]
+    left_out = ("options", "confirm", "trials") if is_comparison(asked) else ("options",)
+    search = {
+        name: value for name, value in asked.search.items() if value not in (None, "", {}) and name not in left_out
+    }
+    pairs = [("comparison", comparison_text(asked))] if is_comparison(asked) else []
+    pairs.append(("search", ", ".join(f"{name} {value_text(value)}" for name, value in search.items())))
     options = asked.search.get("options") or {}
     if isinstance(options, Mapping) and options:
         pairs.append(
@@ -264,7 +268,8 @@ def _asked(asked: Asked) -> AskedText:
     if asked.skipped:
         pairs.append(("points not trained", count_text(len(asked.skipped), "duplicate or impossible point")))
     pairs.append(("ended because", asked.closed or "it has not ended"))
-    environment = [("execution", asked.execution), ("summary run", asked.run), *tables.environment(asked.environment)]
+    environment = [("execution", asked.execution), ("summary run", asked.run)]
+    environment += [("data digest", str(asked.data.get("digest", ""))), *tables.environment(asked.environment)]
     return AskedText(asked.execution, asked.description, asked.text, tuple(pairs), tuple(environment))
 
 

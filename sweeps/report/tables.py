@@ -8,11 +8,13 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 from sweeps.comparison import rank
 from sweeps.figures.scales import number
 from sweeps.report.answer import companion, mean_last
+from sweeps.report.confirmation import level_of
 from sweeps.report.evidence import Evidence, Run
 from sweeps.report.factors import Factor
 from sweeps.report.words import (
@@ -28,6 +30,7 @@ from sweeps.report.words import (
 )
 
 BEST = 10  # points in the table of the best
+REPRODUCED = 12  # levels of which a command is given
 ROWS = 200  # trials in the page; the CSV file has all
 
 
@@ -232,6 +235,9 @@ def trials_csv(evidence: Evidence) -> str:
     head = [
         "execution",
         "trial",
+        "stage",
+        "level",
+        "repeat",
         "replicate",
         "key",
         "run",
@@ -252,6 +258,9 @@ def trials_csv(evidence: Evidence) -> str:
         cells: list[Any] = [
             run.execution,
             run.order,
+            run.stage,
+            run.level,
+            run.repeat,
             run.replicate,
             run.key,
             run.id,
@@ -283,37 +292,40 @@ def reproduce(evidence: Evidence) -> list[tuple[str, str]]:
     """What it takes to train this again: (what, text)."""
     rows = []
     for asked in evidence.asked:
-        seed = asked.search.get("seed")
-        rows.append(
-            (
-                f"{asked.execution}: run it again",
-                f"sweep run {asked.name}" + (f" --seed {seed}" if seed is not None else ""),
-            )
-        )
-    ranked = [point for point in rank(evidence.tested(), minimize=evidence.minimize) if point.values]
+        seed, start = asked.search.get("seed"), asked.first_replicate
+        again = f"sweep run {quote(asked.file or asked.name)}" + (f" --seed {seed}" if seed is not None else "")
+        again += f" --first-replicate {start}" if start else ""
+        rows.append((f"{asked.execution}: run it again, with the same points and replicates", again))
+    judged = evidence.confirmed.points.values()
+    levels: dict[str, Run] = {}
+    for runs in judged:
+        whole = [run for run in runs if run.counts]
+        if whole:
+            levels.setdefault(level_of(whole[0]), whole[0])
+    for level, run in list(levels.items())[:REPRODUCED]:
+        told = f"train a confirmed training of {level} again ({point_text(run.point)}, replicate {run.replicate})"
+        rows.append((f"{told} and compare to the last bit", f"sweep reproduce {run.id}"))
+    ranked = [point for point in rank(evidence.searched.tested(), minimize=evidence.minimize) if point.values]
     if ranked:
-        run = evidence.points[ranked[0].name][0]
-        rows.append(("train the best trial again and compare", f"sweep reproduce {run.id}"))
+        run = evidence.searched.points[ranked[0].name][0]
+        rows.append(("train the best trial of the search again and compare", f"sweep reproduce {run.id}"))
     rows.append(("make this report again", f"sweep report {' '.join(asked.execution for asked in evidence.asked)}"))
     return rows
 
 
 def environment(asked: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The machine and the versions, as recorded."""
-    rows = []
-    for name, value in asked.items():
-        if value not in (None, "", {}):
-            rows.append(
-                (
-                    name.replace("_", " "),
-                    value
-                    if isinstance(value, str)
-                    else value_text(value)
-                    if not isinstance(value, Mapping)
-                    else ", ".join(f"{k} {v}" for k, v in value.items()),
-                )
-            )
-    return rows
+    return [
+        (name.replace("_", " "), _plain_words(value)) for name, value in asked.items() if value not in (None, "", {})
+    ]
+
+
+def _plain_words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain_words(each)}" for name, each in value.items() if each is not None)
+    if isinstance(value, list | tuple) and any(isinstance(each, Mapping) for each in value):
+        return "; ".join(_plain_words(each) for each in value)
+    return value if isinstance(value, str) else value_text(value)
 
 
 def numbers(value: Any) -> str:

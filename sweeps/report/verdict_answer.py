@@ -12,6 +12,7 @@ from sweeps.report.confirmation import (
     RANKS,
     confirmations,
     is_comparison,
+    is_tuned,
     level_of,
     levels_of,
     measure_of,
@@ -67,6 +68,24 @@ def how_sure(evidence: Evidence, verdict: Verdict) -> tuple[str, ...]:
         told = [*claims(verdict, metric_words(measure_of(first)))[:6], advice(verdict), *told]
         told.insert(len(told) - 1, optimism_sentence(evidence, optimism_of(evidence)))
     return tuple(filter(None, told))
+
+
+def comparison_text(asked: Asked) -> str:
+    """What [comparison] asked for, in one line: factor, levels with their values, and what each could spend."""
+    section = asked.definition.get("comparison") or {}
+    factor = str(section.get("factor", ""))
+    levels = []
+    for level in levels_of(asked):
+        values = {name: value for name, value in (level.get("values") or {}).items() if name != factor}
+        levels.append(f"{level['name']} ({point_text(values)})" if values else str(level["name"]))
+    told = [f"{factor}: {listed(levels)}"]
+    if is_tuned(asked):
+        trials = section.get("trials_per_level")
+        told.append(f"{count_text(int(section.get('repeats') or 1), 'search', 'searches')} a level")
+        told += [f"{trials} points each"] if trials else []
+    told.append(f"confirmed on {section.get('confirm')} fresh replicates by {metric_words(measure_of(asked))}")
+    told += [f"a difference of {section['worth']:g} is worth having"] if section.get("worth") else []
+    return "; ".join(told)
 
 
 def optimism_sentence(evidence: Evidence, found: Optimism | None) -> str:

@@ -19,6 +19,7 @@ from sweeps.report.words import count_text, is_share, listed, metric_text, metri
 
 MOST_PAIRS = 10  # rows of differences; the table has all pairs
 MOST_LEVELS = 14
+SHORT = 40  # characters of a point that is told in the picture's sentence
 
 
 def verdict_picture(verdict: Verdict, factor: Factor, metric: str) -> Picture:
@@ -26,11 +27,11 @@ def verdict_picture(verdict: Verdict, factor: Factor, metric: str) -> Picture:
     levels = verdict.levels[:MOST_LEVELS]
     words = f"{metric_words(metric)} ({'higher' if verdict.higher_is_better else 'lower'} is better)"
     scale = _scale(verdict, metric)
-    rows = [_row(verdict, level, factor, metric) for level in levels if level.level in factor.colours]
+    rows = [_row(level, factor, metric) for level in levels if level.level in factor.colours]
     pairs = _pairs(verdict)
     panels: list[list[Panel]] = []
     for width in (WIDE, NARROW):
-        drawn = [values_by_level(rows, scale, words, width)]
+        drawn = [values_by_level(rows, scale, words, width, apart=True)]
         if pairs:
             between = fit([*_ends(pairs), 0.0, *([verdict.worth, -verdict.worth] if verdict.worth else [])], log=False)
             label = f"how much better, in {metric_words(metric)}, each {verdict.unit} a dot"
@@ -73,13 +74,7 @@ def reading(verdict: Verdict) -> str:
     )
 
 
-def level_name(verdict: Verdict, level: JudgedLevel) -> str:
-    """A level as its row names it: a point of a plain search with its settings."""
-    point = next((point for point in level.points if point), "")
-    return f"{level.level}: {point}" if level.level in RANKS.values() and point else level.level
-
-
-def _row(verdict: Verdict, level: JudgedLevel, factor: Factor, metric: str) -> LevelValues:
+def _row(level: JudgedLevel, factor: Factor, metric: str) -> LevelValues:
     found = level.estimate
     note = "nothing confirmed" if found.mean is None else metric_text(metric, found.mean)
     if found.std is not None:
@@ -87,7 +82,7 @@ def _row(verdict: Verdict, level: JudgedLevel, factor: Factor, metric: str) -> L
     if level.failures.count:
         note += f" · {level.failures.count} of {level.failures.total} failed"
     return LevelValues(
-        level_name(verdict, level),
+        level.level,
         factor.colours[level.level],
         np.asarray(list(level.units.values()), dtype=np.float64),
         level.failures.count,
@@ -151,7 +146,9 @@ def _sentence(verdict: Verdict, metric: str) -> str:
             if len(verdict.pairs) > 1
             else ". They are not separated"
         )
-    return words + "."
+    points = {level.level: next((point for point in level.points if point), "") for level in verdict.levels}
+    told = [f"{level}: {point}" for level, point in points.items() if level in RANKS.values() and len(point) <= SHORT]
+    return words + ("." if not told else f" ({'; '.join(told)}).")
 
 
 def _alternative(verdict: Verdict, metric: str) -> str:

@@ -47,10 +47,7 @@ def judged_levels(evidence: Evidence, verdict: Verdict) -> Table:
     for level in verdict.levels:
         found, failures = level.estimate, level.failures
         rate = f" ({100 * failures.low:.0f} – {100 * failures.high:.0f} %)" if failures.count else ""
-        points = [point for point in level.points if point]
-        shown = "; ".join(points[:SHOWN_POINTS]) + (
-            f"; {len(points) - SHOWN_POINTS} more" * (len(points) > SHOWN_POINTS)
-        )
+        shown = _points_text([point for point in level.points if point])
         rows.append(
             (
                 level.level,
@@ -109,7 +106,7 @@ def judged_pairs(evidence: Evidence, verdict: Verdict) -> Table | None:
     return Table(tuple(head), tuple(rows), note)
 
 
-def confirmed_trials(evidence: Evidence, most: int = ROWS) -> Table | None:
+def confirmed_trials(evidence: Evidence, most: int = ROWS // 2) -> Table | None:
     """One row a confirmed training, by level, repeat and replicate; None where there are none."""
     runs = [run for asked in evidence.asked for run in confirmations(evidence, asked)]
     if not runs:
@@ -191,6 +188,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _points_text(points: list[str]) -> str:
+    """The confirmed points of a level; a name that all of them begin with is said once."""
+    more = f" and {len(points) - SHOWN_POINTS} more" if len(points) > SHOWN_POINTS else ""
+    names = {point.rpartition(" ")[0] for point in points}
+    if len(points) > 1 and len(names) == 1 and "," not in points[0]:
+        values = [point.rpartition(" ")[2] for point in points[:SHOWN_POINTS]]
+        return f"{names.pop()} {', '.join(values)}{more}".strip()
+    return "; ".join(points[:SHOWN_POINTS]) + more
 
 
 def _between(metric: str, low: float | None, high: float | None) -> str:

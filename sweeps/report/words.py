@@ -102,9 +102,11 @@ def listed(words: Iterable[str], last: str = "and") -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """`24 s`, `3 min 20 s`, `2 h 5 min`."""
+    """`31 ms`, `24 s`, `3 min 20 s`, `2 h 5 min`."""
     if not math.isfinite(seconds):
         return "–"
+    if 0 < seconds < 0.095:
+        return f"{1000 * seconds:.0f} ms" if seconds >= 0.001 else f"{1000 * seconds:.1g} ms"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
