@@ -21,15 +21,28 @@ RANKS = {1: "best found", 2: "second found", 3: "third found"}  # the "levels" o
 REGRESSION_GUESS = 0.5  # half the variance of standardized targets, the loss of predicting their mean
 
 
+def section_of(asked: Asked) -> Mapping[str, Any]:
+    """Its [comparison] section; empty where it has none."""
+    found = asked.definition.get("comparison")
+    return found if isinstance(found, Mapping) else {}
+
+
 def is_comparison(asked: Asked) -> bool:
     """Whether the execution compares levels; else it is a plain search."""
-    return bool(asked.definition.get("comparison"))
+    return bool(section_of(asked))
 
 
 def levels_of(asked: Asked) -> tuple[Mapping[str, Any], ...]:
     """The levels of its comparison in the definition's order, each with `name` and `values`."""
-    section = asked.definition.get("comparison") or {}
-    return tuple(level for level in section.get("levels") or () if isinstance(level, Mapping) and "name" in level)
+    levels = section_of(asked).get("levels")
+    found = levels if isinstance(levels, list | tuple) else ()
+    return tuple(level for level in found if isinstance(level, Mapping) and "name" in level)
+
+
+def values_of(level: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The hyper-parameters that make a level."""
+    found = level.get("values")
+    return found if isinstance(found, Mapping) else {}
 
 
 def is_tuned(asked: Asked) -> bool:
@@ -39,15 +52,14 @@ def is_tuned(asked: Asked) -> bool:
     if not is_comparison(asked):
         return True
     return any(
-        level.get("strategy") or any(axis.name not in (level.get("values") or {}) for axis in asked.axes)
+        level.get("strategy") or any(axis.name not in values_of(level) for axis in asked.axes)
         for level in levels_of(asked)
     )
 
 
 def measure_of(asked: Asked) -> str:
     """The metric that confirmed trainings are judged by: test/accuracy or test/loss."""
-    section = asked.definition.get("comparison") or {}
-    given = asked.measure or section.get("measure")
+    given = asked.measure or section_of(asked).get("measure")
     return str(given or ("test/loss" if asked.data.get("task") == "regression" else "test/accuracy"))
 
 
@@ -57,13 +69,14 @@ def guess(metric: str, data: Mapping[str, Any]) -> float:
     """
     if data.get("task") == "regression":
         return REGRESSION_GUESS
-    classes = max(len(data.get("classes") or ()), 2)
+    given = data.get("classes")
+    classes = max(len(given) if isinstance(given, list | tuple) else 0, 2)
     return 1.0 / classes if metric.endswith("accuracy") else math.log(classes)
 
 
 def worth_of(asked: Asked) -> float | None:
     """The smallest difference worth having, where the definition names one."""
-    worth = (asked.definition.get("comparison") or {}).get("worth")
+    worth = section_of(asked).get("worth")
     return float(worth) if isinstance(worth, int | float) and worth > 0 else None
 
 
@@ -91,7 +104,7 @@ def confirmed_of(evidence: Evidence, asked: Asked | None = None) -> tuple[Confir
     """
     asked = asked or evidence.first
     metric = measure_of(asked)
-    given = {str(level["name"]): set(level.get("values") or {}) for level in levels_of(asked)}
+    given = {str(level["name"]): set(values_of(level)) for level in levels_of(asked)}
     scores: dict[tuple[str, int], dict[int, float]] = {}
     failed: dict[tuple[str, int], list[int]] = {}
     points: dict[tuple[str, int], str] = {}

@@ -109,6 +109,9 @@ def _curves_sentence(ends: Mapping[str, tuple[float, float]], kind: str, minimiz
     words = f"{first} ends best, at a validation {kind} of {metric_text(kind, validated[first])}"
     if last != first:
         words += f"; {last} worst, at {metric_text(kind, validated[last])}"
+    endless = [level for level in ends if level not in validated]
+    if endless:
+        words += f"; {listed(endless)} without a finite {kind}"
     sign = 1 if minimize else -1
     gaps = {
         level: sign * (end[1] - end[0])

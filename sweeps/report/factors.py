@@ -10,7 +10,7 @@ import numpy as np
 
 from sweeps.comparison import explained
 from sweeps.figures import palette
-from sweeps.report.confirmation import RANKS, is_comparison, level_of, levels_of
+from sweeps.report.confirmation import RANKS, is_comparison, level_of, levels_of, section_of
 from sweeps.report.evidence import Axis, Evidence, Run
 from sweeps.report.words import NAMED, value_text
 
@@ -77,7 +77,7 @@ def compared_factor(evidence: Evidence) -> Factor | None:
         ranked = {run.id: level_of(run) for run in evidence.confirmed.runs if not run.level}
         found = tuple(rank for rank in RANKS.values() if rank in ranked.values())
         return Factor("point", found, ranked, palette.assign(found, found)) if found else None
-    name = str((first.definition.get("comparison") or {}).get("factor", ""))
+    name = str(section_of(first).get("factor", ""))
     level_names = tuple(str(level["name"]) for level in levels_of(first))
     level_of_run = {run.id: run.level for run in evidence.runs if run.level in level_names}
     present = tuple(level for level in level_names if level in level_of_run.values())

@@ -17,6 +17,8 @@ from sweeps.report.confirmation import (
     levels_of,
     measure_of,
     optimism_of,
+    section_of,
+    values_of,
     verdict_of,
 )
 from sweeps.report.evidence import Asked, Evidence, Run
@@ -72,11 +74,11 @@ def how_sure(evidence: Evidence, verdict: Verdict) -> tuple[str, ...]:
 
 def comparison_text(asked: Asked) -> str:
     """What [comparison] asked for, in one line: factor, levels with their values, and what each could spend."""
-    section = asked.definition.get("comparison") or {}
+    section = section_of(asked)
     factor = str(section.get("factor", ""))
     levels = []
     for level in levels_of(asked):
-        values = {name: value for name, value in (level.get("values") or {}).items() if name != factor}
+        values = {name: value for name, value in values_of(level).items() if name != factor}
         levels.append(f"{level['name']} ({point_text(values)})" if values else str(level["name"]))
     told = [f"{factor}: {listed(levels)}"]
     if is_tuned(asked):
@@ -161,7 +163,7 @@ def edges(evidence: Evidence) -> list[str]:
         points = {name: run for name, run in points.items() if name[0] == RANKS[1]}
     searches = Counter(level for level, _ in points)
     sides: Counter[tuple[str, str, str]] = Counter()
-    given = {str(level["name"]): level.get("values") or {} for level in levels_of(first)}
+    given = {str(level["name"]): values_of(level) for level in levels_of(first)}
     for (level, _), run in points.items():
         for axis in first.axes:
             value = run.point.get(axis.name)

@@ -16,6 +16,7 @@ from sweeps.report.confirmation import (
     level_of,
     measure_of,
     optimism_of,
+    section_of,
     verdict_of,
 )
 from sweeps.report.evidence import Asked, Evidence, Run
@@ -145,7 +146,7 @@ def verdict_json(evidence: Evidence) -> str:
 
 def _execution(evidence: Evidence, asked: Asked) -> dict[str, Any]:
     verdict, metric = verdict_of(evidence, asked), measure_of(asked)
-    section = asked.definition.get("comparison") or {}
+    section = section_of(asked)
     found = optimism_of(evidence, asked)
     return {
         "execution": asked.execution,

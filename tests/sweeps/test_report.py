@@ -339,7 +339,7 @@ def test_levels_are_compared_in_a_table() -> None:
     assert {row[0] for row in table.rows} == {"sgd", "momentum", "adam"}
     assert table.rows[0][6] == "leads"
     assert all(0 <= int(row[6].split()[0]) <= 100 for row in table.rows[1:])
-    assert all(re.fullmatch(r"[\d.]+ epochs, [\d.]+ s", row[7]) for row in table.rows)
+    assert all(re.fullmatch(r"[\d.]+ epochs, [\d.]+ m?s", row[7]) for row in table.rows)
     assert {row[4] for row in table.rows} == {"6"}
 
 

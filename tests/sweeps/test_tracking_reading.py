@@ -107,6 +107,25 @@ def test_a_running_execution_is_read_as_far_as_it_is(storage: Path) -> None:
     assert running.params["learning_rate"] == 0.002
 
 
+def test_how_often_the_test_part_was_used_is_counted_over_all_definitions(storage: Path) -> None:
+    kinds = {"digits-1": (3, 2), "other-1": (3, 1), "resplit-1": (4, 2), "unconfirmed-1": (3, 0)}
+    for execution, (split_seed, confirmations) in kinds.items():
+        definition = {**DEFINITION, "name": execution[:-2], "data": {"name": "digits", "split_seed": split_seed}}
+        sweep = Sweep.begin(storage, execution, definition=definition)
+        sweep.train(sweep.propose()[0])
+        for _ in range(confirmations):
+            sweep.train(sweep.propose(role={"stage": "confirmation"})[0], test={"test/accuracy": 0.9})
+        sweep.train(sweep.propose(role={"stage": "confirmation"})[0], "diverged", value=None)  # it looked at nothing
+        sweep.close()
+        project(sweep.path, tracking_uri(storage), storage)
+    used = {
+        record.name: record.document["test_part"]
+        for record in read_execution(tracking_uri(storage), ["other", "resplit", "unconfirmed"])
+    }
+    assert used["other-1"] == used["unconfirmed-1"] == {"executions": ["digits-1", "other-1"], "trainings": 3}
+    assert used["resplit-1"] == {"executions": ["resplit-1"], "trainings": 2}
+
+
 def test_the_pandas_line_of_the_readme(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(storage, trials=2)
     written(storage, "other-1", trials=1)

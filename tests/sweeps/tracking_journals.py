@@ -100,7 +100,7 @@ class Sweep:
 
     def train(self, key: str, status: str = "finished", epochs: int = 4, **options: Any) -> None:
         """A whole trial."""
-        body = {name: options.pop(name) for name in ("value", "findings", "error") if name in options}
+        body = {name: options.pop(name) for name in ("value", "findings", "error", "test") if name in options}
         self.start(key)
         self.record(key, range(epochs + 1), last=epochs, **options)
         self.end(key, status, **body)
