@@ -15,6 +15,7 @@ import pytest
 
 from sweeps.report import write_report
 from tests import browser as browser_flags
+from tests.sweeps.comparison_records import compared, plain
 from tests.sweeps.report_records import HOSTILE, hostile, initializers, optimizers, searched
 
 SWEEP = Path(sys.executable).with_name("sweep")
@@ -54,10 +55,17 @@ def test_the_report_of_a_real_sweep_tells_what_mlflow_holds(smoke: Path, tmp_pat
     assert not any("test/accuracy" in run.data.metrics for run in runs)
     for run in runs:
         assert run.info.run_id[:8] in html
+    winners = [run for run in confirmed if json.loads(run.data.tags["kurabe.reason"])["rank"] == 1]
+    assert len(winners) == 2
+    score = sum(run.data.metrics["test/accuracy"] for run in winners) / 2
+    assert f"reaches test accuracy {100 * score:.1f}\u00a0% on 2 fresh replicates" in html
     best = min(float(run.data.tags["kurabe.value"]) for run in runs)
-    shown = re.search(r'class="headline">[^:]*: ([\d.]+)', html)
+    shown = re.search(
+        r"<h2>Best points of the search</h2>.*?<tbody><tr>(?:<td.*?</td>){2}<td[^>]*>([\d.]+)", html, re.DOTALL
+    )
     assert shown is not None
-    assert float(shown[1].rstrip(".")) == pytest.approx(best, rel=5e-3)
+    assert float(shown[1]) == pytest.approx(best, rel=5e-3)
+    assert "this test part has judged 6 trainings of 1 execution (smoke-1)" in html
     assert runs[0].data.tags["kurabe.data_digest"] in html
     figures = {each.name for each in (tmp_path / "figures").iterdir()}
     assert {"activations.svg", "gradients.svg", "slices.svg"} <= figures
@@ -146,11 +154,11 @@ def test_nothing_is_fetched_and_nothing_complains(browser: Any, page: Path) -> N
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    records = (initializers(), optimizers(), searched())
+    records = (initializers(), optimizers(), searched(), compared(worth=0.002, lost={("adam", 1): 2}), plain())
     return [write_report([record], tmp_path_factory.mktemp(record.name)) for record in records]
 
 
-@pytest.mark.parametrize("which", [0, 1, 2], ids=["initializers", "optimizers", "searched"])
+@pytest.mark.parametrize("which", range(5), ids=["initializers", "optimizers", "searched", "compared", "plain"])
 @pytest.mark.parametrize("width", [360, 768, 1280])
 def test_the_page_fits_its_screen_and_its_words_can_be_read(
     browser: Any, pages: list[Path], which: int, width: int
@@ -182,8 +190,9 @@ def test_the_page_fits_its_screen_and_its_words_can_be_read(
     assert hidden == []
 
 
-def test_the_answer_and_its_picture_are_on_the_first_screen(browser: Any, page: Path) -> None:
-    show(browser, page)
+@pytest.mark.parametrize("which", [0, 3, 4], ids=["initializers", "compared", "plain"])
+def test_the_answer_and_its_picture_are_on_the_first_screen(browser: Any, pages: list[Path], which: int) -> None:
+    show(browser, pages[which])
     bottom = "return document.querySelector({}).getBoundingClientRect().bottom"
     assert browser.execute_script(bottom.format("'.headline'")) < 300
     assert browser.execute_script("return document.querySelector('figure svg').getBoundingClientRect().top") < 600
