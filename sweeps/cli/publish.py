@@ -13,6 +13,7 @@ from sweeps.storage import StorageError, executions, find, open_storage
 
 def report(options: argparse.Namespace) -> int:
     """Write the comparison report of the named executions, from MLflow alone."""
+    limit_threads()  # before anything imports NumPy: small matrices wait for each other's threads
     elsewhere = "MLFLOW_TRACKING_URI" in os.environ  # then whoever has the address can make a report, in a new folder
     path = make_report(open_storage(options.storage, create=elsewhere), options.names)
     print(f"report:  {path}")

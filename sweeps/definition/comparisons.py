@@ -55,12 +55,20 @@ class ComparisonReader:
         return entry.value if entry is not None and isinstance(entry.value, str) else ""
 
     def given(self) -> set[str]:
-        """The hyper-parameters that levels fix, so far as they can be told without the space."""
+        """The hyper-parameters that some level fixes, so far as they can be told without the space."""
+        return set().union(*self._given())
+
+    def given_always(self) -> set[str]:
+        """The hyper-parameters that every level fixes: no level is left to tune them."""
+        return set.intersection(*self._given())
+
+    def _given(self) -> list[set[str]]:
+        """The hyper-parameters of each level, at least of one."""
         levels = self.entries.get("levels")
         if levels is not None and isinstance(levels.value, dict):
             tables = [table for table in levels.value.values() if isinstance(table, dict)]
-            return {name for table in tables for name, _, _ in flattened(table, self.known)}
-        return {self.factor} if levels is not None else set()
+            return [{name for name, _, _ in flattened(table, self.known)} for table in tables] or [set()]
+        return [{self.factor} if levels is not None else set()]
 
     def section(self, space: Space, fixed: Mapping[str, Value], searched: Mapping[str, Entry]) -> ComparisonSection:
         """The section; it must not be used if there are mistakes."""

@@ -116,7 +116,7 @@ class _Reader:
             self.mistakes.append(trials.mistake("a comparison's budget is comparison.trials_per_level"))
         if "confirm" in search:
             self.mistakes.append(search["confirm"].mistake("a comparison is confirmed by comparison.confirm"))
-        tuned = set(self.entries["space"]) - {self.comparing.factor} - self.comparing.given()
+        tuned = set(self.entries["space"]) - {self.comparing.factor} - self.comparing.given_always()
         if tuned and "trials_per_level" in section:
             search["trials"] = section["trials_per_level"]
         elif tuned and section and "strategy" in search and search["strategy"].value != "grid":

@@ -65,7 +65,7 @@ def named_lines(name: str, lines: Sequence[NamedLine], axes: Axes, *, width: int
         if known.size and line.name:
             ends.append((float(y[known[-1]]), float(x[known[-1]]), line))
     ends.sort(key=lambda end: end[0])
-    for shown, (at, right, line) in zip(_apart([end[0] for end in ends]), ends, strict=True):
+    for shown, (at, right, line) in zip(apart([end[0] for end in ends]), ends, strict=True):
         sheet.dots([right], [at], palette.level(line.colour), marker=palette.marker(line.colour), size=7.0)
         if abs(shown - at) > 2 or frame.right - right > 6:
             sheet.rules([(right + 3, at, frame.right + 8, shown)], LIGHT["faint"])
@@ -74,7 +74,7 @@ def named_lines(name: str, lines: Sequence[NamedLine], axes: Axes, *, width: int
     return Panel(sheet)
 
 
-def _apart(places: Sequence[float], least: float = 12.0) -> list[float]:
+def apart(places: Sequence[float], least: float = 12.0) -> list[float]:
     """Sorted places moved so that neighbours are `least` apart, as little as a pass down and one back allow."""
     moved: list[float] = []
     for place in places:
@@ -155,10 +155,11 @@ class Cloud:
     place: Array
 
 
-def plane(cloud: Cloud, across: Scale, up: Scale, names: tuple[str, str]) -> Panel:
-    """Where trials were put: deep colours are good values, crosses have none, the diamond is the best."""
-    sheet = Sheet(300, 260)
-    frame = Frame(sheet, 50, 44, 238, 164, across, up)
+def plane(cloud: Cloud, across: Scale, up: Scale, names: tuple[str, str], *, width: int = 300) -> Panel:
+    """Where trials were put: deep colours are good values, crosses have none, the diamond is the best; ticks above
+    the frame are the different values of x."""
+    sheet = Sheet(width, 260)
+    frame = Frame(sheet, 50, 44, width - 62, 164, across, up)
     frame.vertical(label=names[1])
     frame.horizontal(label=names[0], grid=True)
     steps = np.where(np.isfinite(cloud.place), cloud.place, 1.0) * palette.LAYERS
@@ -170,6 +171,8 @@ def plane(cloud: Cloud, across: Scale, up: Scale, names: tuple[str, str]) -> Pan
         )
     lost = ~np.isfinite(cloud.place)
     sheet.dots(frame.x(cloud.x[lost]), frame.y(cloud.y[lost]), LIGHT["alarm"], marker="x", size=6.0)
+    tried = np.unique(np.round(frame.x(cloud.x[np.isfinite(cloud.x)]), 1)).tolist()
+    sheet.rules([(x, frame.top - 6, x, frame.top) for x in tried], LIGHT["muted"])  # how many different values
     if np.isfinite(cloud.place).any():
         best = int(np.nanargmin(cloud.place))
         sheet.dots(frame.x([cloud.x[best]]), frame.y([cloud.y[best]]), LIGHT["level3"], marker="D", size=11.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from sweeps.comparison.points import Array, PointName, PointResult
+
+SHARED = "~"  # between a run's id in MLflow and the number of the other proposal that it counts for
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class Run:
     stage: str = "search"  # or confirmation: on fresh replicates, judged on the test part
     level: str = ""  # of a comparison
     repeat: int = 0  # which independent search of its level
+
+    @property
+    def trained_as(self) -> str:
+        """The id of its run in MLflow. A training that two levels share is two runs here, and one there."""
+        return self.id.partition(SHARED)[0]
 
     @cached_property
     def point_name(self) -> PointName:
@@ -154,6 +161,11 @@ class Evidence:
         return replace(self, runs=tuple(run for run in self.runs if run.stage == "confirmation"))
 
     @cached_property
+    def own(self) -> Evidence:
+        """Each training once, also one that levels share."""
+        return replace(self, runs=tuple(run for run in self.runs if run.trained_as == run.id))
+
+    @cached_property
     def axes(self) -> tuple[Axis, ...]:
         """The searched hyper-parameters of all executions; one that several searched keeps the widest range and all
         choices.
@@ -209,6 +221,11 @@ def point_result(name: PointName, runs: Sequence[Run], levels: Mapping[str, str]
     values = {run.replicate: run.value for run in runs if run.counts}
     lost = sum(run.lost for run in runs)
     return PointResult(name, values, lost, levels or {}) if values or lost else None
+
+
+def trained(runs: Iterable[Run]) -> int:
+    """How many trainings these were, one that levels share counted once."""
+    return len({run.trained_as for run in runs})
 
 
 def as_number(value: Any) -> float:

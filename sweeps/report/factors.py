@@ -10,7 +10,7 @@ import numpy as np
 
 from sweeps.comparison import explained
 from sweeps.figures import palette
-from sweeps.report.confirmation import RANKS, is_comparison, level_of, levels_of, section_of
+from sweeps.report.confirmation import RANKS, is_comparison, level_of, levels_of, section_of, values_of
 from sweeps.report.evidence import Axis, Evidence, Run
 from sweeps.report.words import NAMED, value_text
 
@@ -30,6 +30,7 @@ class Factor:
     level_of: dict[str, str] = field(repr=False)
     colours: dict[str, int] = field(repr=False)
     explains: float = 0.0  # share of the values' variance (on ranks) that lies between its levels
+    named: bool = False  # whether levels have names of their own (tables of a definition), that say enough
 
     def of(self, run: Run) -> str:
         """The level that a run belongs to; empty for a run that has none (the choice was not active)."""
@@ -37,7 +38,7 @@ class Factor:
 
     def say(self, level: str) -> str:
         """The level as it stands in a sentence: `adam`, but `batch_normalization on`."""
-        return level if self.name in (*NAMED, *PLAIN) else f"{self.name} {level}"
+        return level if self.named or self.name in (*NAMED, *PLAIN) else f"{self.name} {level}"
 
     def runs(self, evidence: Evidence, level: str) -> list[Run]:
         """The runs of a level."""
@@ -84,7 +85,8 @@ def compared_factor(evidence: Evidence) -> Factor | None:
     if not present:
         return None
     colours = palette.assign(level_names, evidence.orders.get(name) or level_names)
-    return Factor(name, present, level_of_run, colours, _explains(evidence.searched, level_of_run))
+    named = all(name not in values_of(level) for level in levels_of(first))
+    return Factor(name, present, level_of_run, colours, _explains(evidence.searched, level_of_run), named)
 
 
 def whole(evidence: Evidence) -> Factor:

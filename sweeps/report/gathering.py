@@ -13,6 +13,7 @@ import numpy as np
 
 from sweeps.comparison.points import Array
 from sweeps.report.evidence import Asked, Axis, Evidence, Finding, Run, as_number
+from sweeps.report.shared import with_shared
 
 if TYPE_CHECKING:
     from sweeps.tracking import ExecutionRecord
@@ -28,7 +29,7 @@ def gather(records: Sequence[ExecutionRecord]) -> Evidence:
         for record in records
         for trial in record.trials
     )
-    return evidence_of(asked, runs)
+    return evidence_of(asked, with_shared(asked, runs))
 
 
 def evidence_of(asked: Sequence[Asked], runs: Sequence[Run]) -> Evidence:

@@ -15,7 +15,7 @@ from sweeps.report.comparison_sections import comparison_sections
 from sweeps.report.confirmation import is_comparison, measure_of, verdict_of
 from sweeps.report.curve_pictures import curves_picture
 from sweeps.report.deeper_pictures import anytime_picture, importance_pictures, parallel_picture, plane_picture
-from sweeps.report.evidence import Asked, Evidence
+from sweeps.report.evidence import Asked, Evidence, trained
 from sweeps.report.factors import Factor, compared_factor, find_factors, thirds, whole
 from sweeps.report.inside_pictures import gradients_picture, histograms_picture, shares_picture
 from sweeps.report.level_pictures import levels_picture, other_factors_picture
@@ -23,6 +23,7 @@ from sweeps.report.level_tables import levels_table
 from sweeps.report.regularization_pictures import gap_picture, grid_curves_picture, ravine_picture
 from sweeps.report.search_pictures import progress_picture, slices_picture
 from sweeps.report.section import Section, there
+from sweeps.report.surrogate_pictures import steps_picture
 from sweeps.report.verdict_answer import comparison_text, how_sure, verdict_answer
 from sweeps.report.verdict_pictures import verdict_picture
 from sweeps.report.verdict_tables import confirmed_trials, judged_levels, judged_pairs
@@ -100,7 +101,7 @@ def make_page(evidence: Evidence) -> Page:
     sections = tuple(section for section in _sections(evidence, factors, lead) if section.pictures or section.more)
     failures, sentence = tables.failures(evidence)
     troubles = tables.troubles(evidence, factors)
-    best = tables.best_points(searched)
+    best = tables.best_points(searched.own)
     contents = [("sure", "How sure this is")] * (sure is not None) + [("best", "Best points")] * _has_best(sure, best)
     contents += [(section.name, section.title) for section in sections]
     contents += [("failures", "Failures and diagnoses")] if failures or troubles else []
@@ -109,7 +110,7 @@ def make_page(evidence: Evidence) -> Page:
     told = answer(searched, main, _crossed(searched, factors)) if verdict is None else verdict_answer(evidence, verdict)
     return Page(
         title=f"{subject} – comparison of trainings",
-        subject=f"{subject} · {count_text(len(evidence.runs), 'training')}",
+        subject=f"{subject} · {count_text(trained(evidence.runs), 'training')}",
         question=evidence.first.description or f"What did {subject} find?",
         style=_style(),
         answer=told,
@@ -209,7 +210,12 @@ def _search(evidence: Evidence, factors: tuple[Factor, ...], lead: Picture | Non
         anytime_picture(evidence, main) if main is not None else None,
         *found[:1],
     ]
-    more = [plane_picture(evidence, names), parallel_picture(evidence, evidence.runs), *found[1:]]
+    more = [
+        steps_picture(evidence, names),
+        plane_picture(evidence, names),
+        parallel_picture(evidence, evidence.runs),
+        *found[1:],
+    ]
     more.append(other_factors_picture(evidence, factors[1:]))
     return Section("search", "The search", there(shown), there(more), "More of the search")
 
@@ -219,12 +225,13 @@ def _facts(evidence: Evidence) -> list[tuple[str, str]]:
     judged = evidence.confirmed.runs
     lost = sum(run.lost for run in runs)
     points = len(evidence.searched.points)
-    trials = count_text(len(runs), "training") + (f" of {count_text(points, 'point')}" if points != len(runs) else "")
+    trials = count_text(trained(runs), "training") + (
+        f" of {count_text(points, 'point')}" if points != len(runs) else ""
+    )
     facts = [("Searched" if judged else "Trained", trials + (f", {lost} without a value" if lost else ""))]
     if judged:
-        confirmed = (
-            count_text(len(judged), "training") + f" on fresh replicates, judged by {metric_words(measure_of(first))}"
-        )
+        confirmed = count_text(trained(judged), "training")
+        confirmed += f" on fresh replicates, judged by {metric_words(measure_of(first))}"
         facts = [*(facts if runs else []), ("Confirmed", confirmed)]
     facts.append(
         ("Objective", f"{metric_words(evidence.objective)}, {'lower' if evidence.minimize else 'higher'} is better")

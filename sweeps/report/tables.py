@@ -263,7 +263,7 @@ def trials_csv(evidence: Evidence) -> str:
             run.repeat,
             run.replicate,
             run.key,
-            run.id,
+            run.trained_as,
             run.status,
             run.value,
             epochs,
@@ -304,11 +304,11 @@ def reproduce(evidence: Evidence) -> list[tuple[str, str]]:
             levels.setdefault(level_of(whole[0]), whole[0])
     for level, run in list(levels.items())[:REPRODUCED]:
         told = f"train a confirmed training of {level} again ({point_text(run.point)}, replicate {run.replicate})"
-        rows.append((f"{told} and compare to the last bit", f"sweep reproduce {run.id}"))
+        rows.append((f"{told} and compare to the last bit", f"sweep reproduce {run.trained_as}"))
     ranked = [point for point in rank(evidence.searched.tested(), minimize=evidence.minimize) if point.values]
     if ranked:
         run = evidence.searched.points[ranked[0].name][0]
-        rows.append(("train the best trial of the search again and compare", f"sweep reproduce {run.id}"))
+        rows.append(("train the best trial of the search again and compare", f"sweep reproduce {run.trained_as}"))
     rows.append(("make this report again", f"sweep report {' '.join(asked.execution for asked in evidence.asked)}"))
     return rows
 

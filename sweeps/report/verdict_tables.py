@@ -167,7 +167,7 @@ def _execution(evidence: Evidence, asked: Asked) -> dict[str, Any]:
 def _verdict(evidence: Evidence, asked: Asked, verdict: Verdict) -> dict[str, Any]:
     runs: dict[str, list[str]] = {}
     for run in confirmations(evidence, asked):
-        runs.setdefault(level_of(run), []).append(run.id)
+        runs.setdefault(level_of(run), []).append(run.trained_as)
     body = asdict(verdict)
     for told, level in zip(body["levels"], verdict.levels, strict=True):
         told["units"] = [

@@ -15,9 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from sweeps.space.axes import Axis, Choice, Condition, Range, same
-from sweeps.space.point import Point, Value, thawed
+from sweeps.space.point import Point, Value, frozen, thawed
 
 
 class SpaceError(ValueError):
@@ -141,6 +142,12 @@ class Space:
         """The space as JSON-able values, the same for the same space."""
         return [_described(axis) for axis in self.axes]
 
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Any]], constants: Mapping[str, Value]) -> Space:
+        """The space that `canonical` described, which does not tell how far ranges may be widened. Raises KeyError,
+        TypeError or ValueError for rows that it did not write."""
+        return cls(tuple(_axis(row) for row in rows), dict(constants))
+
     def met(self, condition: Condition, values: Mapping[str, Value]) -> bool:
         """Whether one condition holds, given the values of the active axes."""
         name, allowed = condition
@@ -175,3 +182,12 @@ def _described(axis: Axis) -> dict[str, object]:
     if axis.when:
         row["when"] = {name: [thawed(value) for value in values] for name, values in axis.when}
     return row
+
+
+def _axis(row: Mapping[str, Any]) -> Axis:
+    when = tuple((str(name), tuple(map(frozen, allowed))) for name, allowed in row.get("when", {}).items())
+    if "choices" in row:
+        return Choice(str(row["name"]), tuple(map(frozen, row["choices"])), when)
+    low, high = float(row["low"]), float(row["high"])
+    more = {name: row[name] for name in ("step", "points") if name in row}
+    return Range(str(row["name"]), low, high, bool(row["integer"]), row["scale"] == "log", when=when, **more)

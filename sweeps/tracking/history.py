@@ -128,7 +128,8 @@ class History:
         elif event.kind == "closed":
             self.closed = event
         elif event.kind == "skipped":
-            self.skipped.append({"number": body["number"], "point": body["point"], "why": body["why"]})
+            told = ("number", "point", "why", "twin", "reason", "stage", "level", "repeat")
+            self.skipped.append({name: body[name] for name in told if name in body})
         elif event.kind == "proposed":
             self._propose(body)
         trial = self.trials.get(event.trial) if event.trial else None

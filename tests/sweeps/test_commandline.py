@@ -143,7 +143,7 @@ def test_list_names_shipped_definitions_and_stored_executions(here: Path, capsys
     _stored(here)
     assert main(["list"]) == OK
     told = capsys.readouterr().out
-    for name in ("digits", "optimizers", "initializers", "random-then-grid", "fashion", "smoke"):
+    for name in ("digits", "optimizers", "batch-normalization", "random-then-grid", "fashion", "smoke"):
         assert f" {name} " in told
     assert "demo-1" in told
     assert "finished" in told
@@ -208,7 +208,7 @@ def test_check_shows_the_exact_plan_and_makes_nothing(here: Path, capsys: pytest
     assert main(["check", "optimizers"]) == OK
     told = capsys.readouterr().out
     assert "learning_rate" in told
-    assert "3 replicates" in told
+    assert "25 searches, 300 points in all, each trained on 2 replicates" in told
     assert "forecast" in told
     assert not list(here.iterdir())
 

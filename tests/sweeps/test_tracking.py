@@ -102,7 +102,8 @@ def varied(storage: Path) -> Sweep:
     )
     sweep.train(sweep.propose()[0], "failed", value=None, error=TRACEBACK)
     sweep.train(sweep.propose()[0], "stopped", epochs=2)
-    body = {"number": 99, "point": {"optimizer": "sgd"}, "reason": {}, "why": "the same training as proposal 4"}
+    body = {"number": 99, "point": {"optimizer": "sgd"}, "reason": {}, "twin": 4, "stage": "search", "level": "grid"}
+    body |= {"repeat": 1, "why": "the same training as proposal 4", "seen": 0}
     sweep.journal.append("skipped", body)
     return sweep
 
@@ -216,9 +217,11 @@ def test_an_execution_has_a_run_of_its_own(storage: Path, tmp_path: Path) -> Non
     document = json.loads(artifact(sweep, summary, "execution.json", tmp_path))
     assert document["objective"] == "validation/loss"
     assert document["closed"] == "trials"
-    assert document["skipped"] == [
-        {"number": 99, "point": {"optimizer": "sgd"}, "why": "the same training as proposal 4"}
-    ]
+    (skipped,) = document["skipped"]
+    assert skipped["why"] == "the same training as proposal 4"
+    assert {name: skipped[name] for name in ("number", "twin", "stage", "level", "repeat")} == {
+        "number": 99, "twin": 4, "stage": "search", "level": "grid", "repeat": 1,
+    }  # fmt: skip
     assert [each["number"] for each in document["proposals"]] == [1, 2, 3, 4, 5, 6, 7]
     assert document["proposals"][3]["trials"] == ["t4r0", "t4r1"]
     assert document["environment"]["packages"]["numpy"] == "2.4.6"

@@ -63,6 +63,21 @@ class Observations:
         return float(np.mean([values.var(ddof=1) / len(values) for values in several]))
 
 
+@dataclass(frozen=True)
+class Course:
+    """A model along one axis, the others held, all (n,): the axis's `values`, the objective's predicted `mean` and the
+    ends of its two-sigma band, the standard deviation in targets, and the acquisition function. `prior` is the standard
+    deviation where nothing is known."""
+
+    values: Array
+    mean: Array
+    low: Array
+    high: Array
+    deviation: Array
+    acquisition: Array
+    prior: float
+
+
 @STRATEGIES.register(
     "gaussian_process",
     source="Jones et al. 1998, Snoek et al. 2012; scikit-optimize",
@@ -118,6 +133,36 @@ class GaussianProcess(Random):
         mean, deviation = self._predicted(model, [point])
         reason = {"kind": kind, "acquisition": value, "mean": float(mean[0]), "std": float(deviation[0]), "best": best}
         return Proposal(point, {**reason, "expected": self.sign * objective.loss(float(mean[0])), **more})
+
+    def along(self, name: str, through: Point, kind: str, count: int = 121) -> Course | None:
+        """What the model of everything told expects along one axis through a point; None where it has too little to go
+        by, or the point is not of this space."""
+        from sweeps.strategies.gaussian_process.surrogate import promise
+
+        observed, place = self.observed(), self._place(through)
+        names = [axis.name for axis in self.space.axes]
+        if place is None or name not in names or np.isfinite(observed.losses).sum() < 2:
+            return None
+        column, objective = names.index(name), Objective.of(observed.losses)
+        targets = objective.targets(observed.losses)
+        places = np.tile(place, (count, 1))
+        places[:, column] = np.linspace(0.0, 1.0 - 1e-12, count)
+        rows, model = self.features.rows(self.features.snapped(places)), self._model(observed, targets)
+        mean, deviation = model.predict(rows, return_std=True)
+        axis = self.space.axes[column]
+
+        def told(target: Array) -> Array:
+            return np.array([self.sign * objective.loss(float(each)) for each in target])
+
+        return Course(
+            np.array([axis.value(float(unit)) for unit in places[:, column]], dtype=float),
+            told(mean),
+            told(mean - 2 * self.sign * deviation),
+            told(mean + 2 * self.sign * deviation),
+            deviation,
+            promise(kind if kind in ACQUISITIONS else "EI", rows, model, float(targets.min())),
+            float(np.sqrt(self._fitted(observed).amplitude)),
+        )
 
     def _nominee(
         self, kind: str, number: int, model: Surrogate, best: float, ranked: Array
