@@ -99,7 +99,7 @@ def steps_picture(evidence: Evidence, names: Sequence[str]) -> Picture | None:
     up, label = _up(evidence, drawn, curve), axis
     panels: tuple[Panel, ...] = tuple(surrogate_step(step, curve, across, up, label) for step in drawn)
     others = [name for name in (each.name for each in searched.space.axes) if name != axis]
-    sentence = _sentence(drawn, curve)
+    sentence = _sentence(drawn, curve, evidence.minimize)
     marks = [Mark("expected", "level0", "dashed"), Mark("two-sigma band", "level0", "band")]
     marks += [Mark("measured by all searches", "level1", "line")] if curve is not None else []
     marks += [Mark("known", "ink", "o"), Mark("tried next", "level3", "D"), Mark("acquisition", "level2", "box")]
@@ -243,24 +243,27 @@ def _up(evidence: Evidence, steps: Sequence[Step], curve: tuple[Array, Array] | 
     return fit(values, margin=0.15)
 
 
-def _sentence(steps: Sequence[Step], curve: tuple[Array, Array] | None) -> str:
+def _sentence(steps: Sequence[Step], curve: tuple[Array, Array] | None, minimize: bool) -> str:
     notes = [step.note.removeprefix("next: ") for step in steps]
+    explore, exploit = notes.count("explores"), notes.count("exploits")
     looks = (
-        f"of the {count_text(len(notes), 'next point')} shown, {notes.count('explores')} explore, where the band is "
-        f"wide, and {notes.count('exploits')} exploit, where the mean is good."
+        f"of the {count_text(len(notes), 'next point')} shown, {explore} explore{'s' * (explore == 1)}, where the band "
+        f"is wide, and {exploit} exploit{'s' * (exploit == 1)}, where the mean is good."
     )
     if curve is None or len(steps) < 2:
-        return looks.capitalize()
-    before, after = (100 * _miss(step, curve) for step in (steps[0], steps[-1]))
+        return looks[0].upper() + looks[1:]
+    before, after = (100 * _miss(step, curve, minimize) for step in (steps[0], steps[-1]))
     return (
-        f"With {steps[0].name} the mean misses the measured curve by {before:.0f} % (median along the axis), "
+        f"With {steps[0].name} the mean misses the better half of the measured curve by {before:.0f} % (median), "
         f"with {steps[-1].name} by {after:.0f} %; {looks}"
     )
 
 
-def _miss(step: Step, curve: tuple[Array, Array]) -> float:
-    """The median relative distance of a step's mean from the curve, where the curve is known."""
-    known = np.isfinite(curve[1]) & (np.abs(curve[1]) > 0)
+def _miss(step: Step, curve: tuple[Array, Array], minimize: bool) -> float:
+    """The median relative distance of a step's mean from the better half of the curve."""
+    finite = np.isfinite(curve[1]) & (np.abs(curve[1]) > 0)
+    x, y = curve[0][finite], curve[1][finite]
+    better = y <= np.median(y) if minimize else y >= np.median(y)
     order = np.argsort(step.x)
-    expected = np.interp(curve[0][known], step.x[order], step.mean[order])
-    return float(np.median(np.abs(expected / curve[1][known] - 1.0)))
+    expected = np.interp(x[better], step.x[order], step.mean[order])
+    return float(np.median(np.abs(expected / y[better] - 1.0)))

@@ -126,7 +126,7 @@ def test_the_steps_begin_with_two_points_and_come_near_the_curve(evidence: Evide
     assert picture is not None
     assert len(picture.panels) == 6
     assert ["2 known" in picture.panels[0].source, "7 known" in picture.panels[5].source] == [True, True]
-    found = re.search(r"by (\d+) %.* by (\d+) %.* (\d) explore, .* (\d) exploit", picture.sentence)
+    found = re.search(r"by (\d+) %.* by (\d+) %.* (\d) explores?, .* (\d) exploits?,", picture.sentence)
     assert found is not None
     before, after, explore, exploit = map(int, found.groups())
     assert after < before / 3
