@@ -1,9 +1,10 @@
-"""The pictures of README.md, made again from a real sweep: after `make check`, which installs what is needed,
+"""The pictures of README.md, made again from real sweeps: after `make check`, which installs what is needed,
 
     .venv/bin/python tests/readme_pictures.py
 
-runs `sweep run initializers` in a temporary folder, opens its report and its MLflow comparison in Chromium, and writes
-`sweeps/pictures/*.png`, each below 200 KB. Needs Debian's chromium and chromium-driver.
+runs three shipped comparisons and `digits` in a temporary folder, a few minutes, opens their reports and the MLflow
+comparison in Chromium, and writes `sweeps/pictures/*.png`, each below 200 KB. Needs Debian's chromium and
+chromium-driver.
 """
 
 from __future__ import annotations
@@ -27,20 +28,28 @@ from tests.service.test_mlflow_ui import CHROMIUM, DRIVER, FLAGS, find, pictures
 FOLDER = Path(__file__).parents[1] / "sweeps" / "pictures"
 LARGEST = 200_000
 WAIT = 90.0
+FIGURES = {  # of each comparison's report: its figures and the names of their pictures; "" is the first screen
+    "initializers": {"": "report", "activations": "activations"},
+    "batch-normalization": {"range": "initial-scales"},
+    "search-strategies": {"plane": "search-strategies", "steps": "gaussian-process"},
+}
 
 
 def main() -> None:
-    """Run the sweep, look at it, write the pictures."""
+    """Run the sweeps, look at them, write the pictures."""
     with tempfile.TemporaryDirectory() as place:
         storage = Path(place) / "data"
         script = Path(sys.executable).with_name("sweep")
-        subprocess.run([script, "run", "initializers", "--quiet", "--storage", storage], check=True, cwd=place)
+        for name in (*FIGURES, "digits"):
+            subprocess.run([script, "run", name, "--quiet", "--storage", storage], check=True, cwd=place)
         with _browser(Path(place) / "first", 1100, 1250) as browser:
-            browser.get((storage / "initializers-1" / "report" / "report.html").as_uri())
-            _write("report", browser.get_screenshot_as_png())
-            _write("activations", find(browser, "#figure-activations")[0].screenshot_as_png)
+            for name, figures in FIGURES.items():
+                browser.get((storage / f"{name}-1" / "report" / "report.html").as_uri())
+                for figure, picture in figures.items():
+                    element = find(browser, f"#figure-{figure}")[0] if figure else None
+                    _write(picture, element.screenshot_as_png if element else browser.get_screenshot_as_png())
         with _browser(Path(place) / "second", 1800, 1500) as browser, running_server(storage) as address:
-            browser.get(comparison_link(address, "initializers-1"))
+            browser.get(comparison_link(address, "digits-1"))
             _until(lambda: len(find(browser, ".js-plotly-plot .scatterlayer .trace")) >= 30)
             _until(lambda: len(pictures(browser)) == 10)
             for close in find(browser, "button[data-component-id='mlflow.assistant.chat_panel.close']"):
