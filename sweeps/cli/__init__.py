@@ -1,7 +1,8 @@
 """The console script `sweep`: arguments in, exit code out. Each command imports what it needs when it runs.
 
 Exit codes: 0 all well; 1 the sweep ended but a trial raised, ran out of memory or was lost; 2 the input was refused;
-3 MLflow is behind the journal; 4 a run trained again gave other numbers; 130 interrupted, resumable.
+3 MLflow is behind the journal; 4 a run trained again gave other numbers; 5 what `report --fail-on` names happened;
+130 interrupted, resumable.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
-OK, TRIALS_FAILED, REFUSED, BEHIND, DIFFERENT, INTERRUPTED = 0, 1, 2, 3, 4, 130
+OK, TRIALS_FAILED, REFUSED, BEHIND, DIFFERENT, CHANGED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
 _SETTING = "key=value"
 
@@ -62,7 +64,7 @@ def is_users(error: Exception) -> bool:
         StorageError,
     )
     return isinstance(error, expected) or any(
-        each.__name__ in ("TrackingError", "ReportError") for each in type(error).__mro__
+        each.__name__ in ("TrackingError", "ScheduleError") for each in type(error).__mro__
     )
 
 
@@ -135,6 +137,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     report = command("report", "publish:report", "write the comparison report from MLflow", storage)
     report.add_argument("names", metavar="NAME", nargs="+", help="executions, or definitions' names for their latest")
+    _add_changes(report)
+    schedule = command(
+        "schedule", "schedule:schedule", "make reports at the times of a cron expression, and say what changed", storage
+    )
+    _add_schedule(schedule)
     command("sync", "publish:sync", "bring MLflow up to date from the journal", name, storage)
     reproduce = command(
         "reproduce", "reproduce:reproduce", "train a run of MLflow's again and compare to the last bit", storage
@@ -150,6 +157,49 @@ def build_parser() -> argparse.ArgumentParser:
     doctor = command("doctor", "inspect:doctor", "check this machine; name each fix", storage)
     doctor.add_argument("--cluster", metavar="HOST:PORT", help="check that cluster too")
     return parser
+
+
+def _add_changes(report: argparse.ArgumentParser) -> None:
+    report.add_argument(
+        "--fail-on",
+        metavar="WHAT",
+        choices=("regression", "failure", "change"),
+        help="compare with the execution before, say what changed, and exit with 5 if that is a regression, a new "
+        "failure, or anything (change)",
+    )
+    report.add_argument("--against", metavar="NAME", help="the execution to compare with, and say what changed")
+
+
+def _add_schedule(schedule: argparse.ArgumentParser) -> None:
+    schedule.add_argument("cron", metavar="TIMES", help='five fields as cron has them: "0 7 * * 1" is Mondays at 7:00')
+    schedule.add_argument(
+        "names", metavar="NAME", nargs="+", help="executions or definitions' names; with --run definitions, as for run"
+    )
+    schedule.add_argument(
+        "--run", action="store_true", help="run each definition again first: a new execution, seed and replicates"
+    )
+    schedule.add_argument("--timezone", metavar="ZONE", help="for example Europe/Berlin (default: this machine's)")
+    schedule.add_argument("--name", metavar="NAME", help="the schedule's own name (default: those of its reports)")
+    schedule.add_argument("--once", action="store_true", help="do what is due, then leave: for cron and timers")
+    schedule.add_argument(
+        "--print",
+        metavar="KIND",
+        choices=("crontab", "systemd", "cronjob"),
+        help="print what lets crontab, systemd or Kubernetes (cronjob) keep this schedule, and leave",
+    )
+    schedule.add_argument(
+        "--notify",
+        metavar="FILE",
+        type=Path,
+        help="a file of mode 0600 with addresses for messages, one a line, besides those in KURABE_NOTIFY",
+    )
+    for name_of, help_of in (("--workers", "trials at a time"), ("--trials", "replaces search.trials")):
+        schedule.add_argument(name_of, metavar="N", type=_count, help=f"of the sweeps: {help_of}")
+    schedule.add_argument("--cluster", metavar="HOST:PORT", help="of the sweeps: a Ray cluster that is already up")
+    schedule.add_argument(
+        "--set", metavar=_SETTING, action="append", default=[], type=_setting, help="of the sweeps: as for `sweep run`"
+    )
+    schedule.set_defaults(seed=None)  # each sweep has a fresh one
 
 
 def _count(text: str) -> int:

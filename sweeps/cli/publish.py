@@ -4,31 +4,78 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cluster.connect import limit_threads
-from sweeps.cli import BEHIND, OK
+from sweeps.cli import BEHIND, CHANGED, OK
 from sweeps.storage import StorageError, executions, find, open_storage
+
+if TYPE_CHECKING:
+    from sweeps.tracking import ExecutionRecord
+
+FAILS_ON = {
+    "regression": ("regression",),
+    "failure": ("failures",),
+    "change": ("regression", "improvement", "new best", "flipped", "failures", "levels", "incomparable"),
+}
 
 
 def report(options: argparse.Namespace) -> int:
     """Write the comparison report of the named executions, from MLflow alone."""
     limit_threads()  # before anything imports NumPy: small matrices wait for each other's threads
     elsewhere = "MLFLOW_TRACKING_URI" in os.environ  # then whoever has the address can make a report, in a new folder
-    path = make_report(open_storage(options.storage, create=elsewhere), options.names)
-    print(f"report:  {path}")
-    return OK
+    storage = open_storage(options.storage, create=elsewhere)
+    records = _read(storage, options.names)
+    print(f"report:  {_keep(storage, records)}")
+    if options.fail_on is None and options.against is None:
+        return OK
+    return _say_changes(storage, records, options)
+
+
+def _say_changes(storage: Path, records: Sequence[ExecutionRecord], options: argparse.Namespace) -> int:
+    """What each execution says that the one before it (or `--against`) did not; CHANGED if that is what was named."""
+    from sweeps.report.changed import compare
+    from sweeps.tracking import tracking_uri
+
+    uri, kinds = tracking_uri(storage), FAILS_ON.get(options.fail_on, ())
+    code, blind = OK, []
+    for record in records:
+        found = compare(uri, record, options.against or "")
+        print(f"{found.after}, compared with {found.before}:" if found.before else f"{found.after}: {found.reason}")
+        for kind, text in found.told:
+            print(f"  {kind}: {text}")
+        for note in found.notes:
+            print(f"  {note}")
+        if found.before and not (found.told or found.notes):
+            print("  nothing changed")
+        if any(kind in kinds for kind in found.kinds):
+            code = CHANGED
+        if options.fail_on == "regression" and not found.judged:
+            blind.append(f"{found.after}: --fail-on regression cannot be answered: {found.reason}")
+    if blind and code == OK:
+        raise StorageError("\n".join(blind))
+    return code
 
 
 def make_report(storage: Path, names: list[str]) -> Path:
     """Read the executions from MLflow and write their report below the storage folder; returns the page's path."""
-    from sweeps.report import write_report
-    from sweeps.tracking import keep_report, read_execution, tracking_uri
+    return _keep(storage, _read(storage, names))
 
-    uri = tracking_uri(storage)
-    records = read_execution(uri, names)
+
+def _read(storage: Path, names: list[str]) -> tuple[ExecutionRecord, ...]:
+    from sweeps.tracking import read_execution, tracking_uri
+
+    return read_execution(tracking_uri(storage), names)
+
+
+def _keep(storage: Path, records: Sequence[ExecutionRecord]) -> Path:
+    from sweeps.report import write_report
+    from sweeps.tracking import keep_report, tracking_uri
+
     page = write_report(records, storage / records[0].name / "report")
-    keep_report(uri, records[0], page.parent)
+    keep_report(tracking_uri(storage), records[0], page.parent)
     return page
 
 

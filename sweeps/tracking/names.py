@@ -2,6 +2,7 @@
 
 Runs of one definition share one experiment. A run is either a trial (`kurabe.kind` = trial) or the summary of one
 execution (`kurabe.kind` = execution). A trial's identity (`kurabe.execution`, `kurabe.trial`) has exactly one run.
+Scheduled reports (`kurabe.kind` = report) have an experiment of their own.
 """
 
 from __future__ import annotations
@@ -38,6 +39,11 @@ COUNTS = "kurabe.counts"  # of a summary: JSON, trials by status
 BEST = "kurabe.best"  # of a summary: JSON, the trial with the best value
 CONFIRMED = "kurabe.confirmed"  # of a summary: how many trainings were judged on the test part
 SECONDS = "kurabe.seconds"  # of a summary: how long the command took
+SCHEDULE = "kurabe.schedule"  # of a scheduled report: whose it is
+OCCURRENCE = "kurabe.occurrence"  # of a scheduled report: the time it was due, ISO 8601 in UTC
+EXECUTIONS = "kurabe.executions"  # of a scheduled report: what it is about, with blanks
+AGAINST = "kurabe.against"  # of a scheduled report: JSON, what each execution was compared with
+CHANGED = "kurabe.changed"  # of a scheduled report: kinds of what changed, with blanks; absent where nothing did
 SPLIT = "kurabe.split"  # of a summary and of a run's dataset input: JSON, how the data were split
 
 LEVEL_PARAMETER = "comparison.level"  # the same as a parameter, by which the UI groups runs

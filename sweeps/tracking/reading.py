@@ -182,6 +182,21 @@ def _one_run(store: Store, run_id: str) -> FoundRun:
     return found[0]
 
 
+def executions_before(uri: str, name: str) -> tuple[str, ...]:
+    """The executions of the same definition with a smaller number that came to their end, in order.
+
+    Raises:
+        TrackingError: MLflow does not answer, or holds no such execution.
+    """
+    set_defaults(retries=_RETRIES)
+    store = Store(uri, "")
+    store.connect()
+    experiment, summary = _find(store, name)
+    every = sorted(store.runs([experiment], {names.KIND: "execution"}), key=_number)
+    earlier = (run for run in every if _number(run) < _number(summary))
+    return tuple(run.tags[names.EXECUTION] for run in earlier if run.tags.get(names.STATUS) == "finished")
+
+
 def keep_report(uri: str, record: ExecutionRecord, folder: Path) -> None:
     """Keep a report's files as artifacts, below `report/`, of the run that stands for the execution.
 
