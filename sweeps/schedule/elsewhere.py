@@ -37,9 +37,10 @@ def crontab(schedule: Schedule, notify: Path | None) -> str:
             "# a start that comes late is no harm, as long as there is one after each time.",
             f"CRON_TZ={times.zone}",
         ]
-    command = shlex.join(_command(schedule, notify)).replace("%", r"\%")  # cron ends the command at a bare %
-    log = shlex.quote(str(schedule.folder.with_name(f"{schedule.name}.log"))).replace("%", r"\%")
-    return "\n".join([*lines, f"{' '.join(times.fields)} {command} >> {log} 2>&1", ""])
+    folder, log = (shlex.quote(str(each)) for each in (schedule.folder, schedule.folder / "cron.log"))
+    command = f"mkdir -p {folder} && {shlex.join(_command(schedule, notify))} >> {log} 2>&1"
+    escaped = command.replace("%", r"\%")  # cron ends the command at a bare one
+    return "\n".join([*lines, f"{' '.join(times.fields)} {escaped}", ""])
 
 
 def systemd(schedule: Schedule, notify: Path | None) -> str:

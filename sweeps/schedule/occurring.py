@@ -68,12 +68,12 @@ class Worker:
         return occurrence
 
     def late(self, occurrence: Occurrence, why: str) -> Occurrence:
-        """Note, and tell once, that an occurrence has to wait."""
+        """Note that an occurrence has to wait, and tell it once if its report does."""
         problem = f"waited: {why}"
         occurrence = self._as_written(occurrence)
         if problem in occurrence.problems:
             return occurrence
-        if not any(each.startswith("waited: ") for each in occurrence.problems):
+        if not (occurrence.made or any(each.startswith("waited: ") for each in occurrence.problems)):
             self.addresses.send(f"{self.schedule.name}: a report has to wait", why)
         return save(self.schedule, occurrence.but(problems=(*occurrence.problems, problem)))
 
