@@ -2,6 +2,7 @@
 # Any of them first makes $(VENV) from requirements.lock if it is not there yet, or no longer right.
 
 SWEEP ?= digits
+WHEN ?= 0 7 * * 1
 VENV ?= .venv
 PYTHON ?= python3
 
@@ -31,12 +32,12 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep ui report test check format lock benchmark clean begin-again
+.PHONY: help setup sweep ui report schedule test check format lock benchmark clean begin-again
 
 help:  # (not in its own list)
 	@echo 'make TARGET [NAME=value ...]'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@echo 'SWEEP=digits (or a path)  TRIALS=  WORKERS=  STORAGE=  CLUSTER=  TESTS=  PYTHON=$(PYTHON)  VENV=$(VENV)'
+	@echo 'SWEEP=digits (or a path)  WHEN="$(WHEN)"  TRIALS=  WORKERS=  STORAGE=  CLUSTER=  TESTS=  PYTHON=$(PYTHON)  VENV=$(VENV)'
 
 setup: $(linked)  ## install the locked dependencies and the package into .venv
 	@echo '$(VENV)/bin/sweep is ready: try $(VENV)/bin/sweep --help, or make sweep'
@@ -49,6 +50,9 @@ ui: $(linked)  ## open MLflow's pages at the comparison, on this machine only
 
 report: $(linked)  ## write the comparison report of SWEEP= as one HTML file
 	@$(VENV)/bin/sweep report "$(SWEEP)" $(data_options)
+
+schedule: $(linked)  ## run SWEEP= again at the times of WHEN= and say what changed, until Ctrl-C
+	@$(VENV)/bin/sweep schedule "$(WHEN)" "$(SWEEP)" --run $(run_options)
 
 test: $(test_ready)  ## run the tests: all, or TESTS='tests/model -k adam'
 	@$(VENV)/bin/pytest -n 2 --dist loadgroup --no-loadscope-reorder $(TESTS)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TARGETS = ["setup", "sweep", "ui", "report", "test", "check", "benchmark", "clean"]
+TARGETS = ["setup", "sweep", "ui", "report", "schedule", "test", "check", "benchmark", "clean"]
 
 # Stands in for python3 and, copied into the environment, for all that is run there. Told by environment variables
 # to be too old, to lack venv, or to break off in the middle of pip.
@@ -160,6 +160,8 @@ def test_what_is_given_to_make_is_given_to_sweep(clone: Clone) -> None:
     assert clone.asked().splitlines() == ["sweep ui --storage elsewhere"]
     clone.make("report", "SWEEP=smoke")
     assert clone.asked().splitlines() == ["sweep report smoke"]
+    clone.make("schedule", "SWEEP=smoke", "WHEN=*/5 7 * * 1", "WORKERS=2")
+    assert clone.asked().splitlines() == ["sweep schedule */5 7 * * 1 smoke --run --workers 2"]
 
 
 def test_the_tests_get_their_tools_from_their_lock(clone: Clone) -> None:
