@@ -6,6 +6,7 @@
 <storage>/digits-1/model.json        which MLflow model the best of them became
 <storage>/digits-1/report/           the comparison report
 <storage>/digits-1/lock              held by the process that runs the execution
+<storage>/reports/, schedules/       reports of schedules, and what each schedule has done
 <storage>/mlflow.sqlite, mlflow-artifacts/    MLflow's store, unless MLFLOW_TRACKING_URI names another
 """
 

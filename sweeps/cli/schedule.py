@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ def schedule(options: argparse.Namespace) -> int:
         sys.stdout.write(printed(options.print, wanted, options.notify and options.notify.expanduser().absolute()))
         return OK
     open_storage(options.storage)
-    keeper = Keeper(wanted, addresses(file=options.notify and options.notify.expanduser()), _say)
+    keeper = Keeper(wanted, addresses(file=options.notify and options.notify.expanduser()), _say, renew=_begin_afresh)
     codes = {DONE: OK, FAILED: TRIALS_FAILED, WAITING: BEHIND, STOPPED: INTERRUPTED}
     return codes[keeper.keep(once=options.once)]
 
@@ -75,6 +76,17 @@ def _absolute(name_or_path: str) -> str:
     from sweeps.definition import shipped
 
     return name_or_path if name_or_path in shipped() else str(Path(name_or_path).expanduser().absolute())
+
+
+def _begin_afresh() -> None:
+    """Become a new process of the same command: one that lives for months keeps neither what a report has left in
+    memory nor connections to an MLflow that was moved meanwhile. All that matters is on disk.
+    """
+    from sweeps.schedule.children import console_script
+
+    script = str(console_script())
+    sys.stdout.flush()
+    os.execv(script, [script, *sys.argv[1:]])  # noqa: S606  # no shell is wanted
 
 
 def _say(line: str) -> None:

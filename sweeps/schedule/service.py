@@ -52,6 +52,7 @@ class Keeper:
     say: Callable[[str], None]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     children: Children = field(default_factory=Children)
+    renew: Callable[[], None] = lambda: None  # called after each report, unless once
 
     def keep(self, *, once: bool = False) -> str:
         """Until a signal comes; with `once`, until nothing is due: then the latest time before the first start is due
@@ -108,6 +109,8 @@ class Keeper:
             for _, text in occurrence.changed:
                 self.say(f"changed: {text}")
             self.say(f"{occurrence.status}; next {self.schedule.times.local(self.schedule.times.next(self.now()))}")
+            if not once:
+                self.renew()
 
     def _be_alone(self, stack: ExitStack, *, patience: float) -> None:
         self.schedule.folder.mkdir(parents=True, exist_ok=True)

@@ -314,6 +314,14 @@ def test_without_run_it_reports_on_what_there_is(bench: Bench) -> None:
     assert second.changed == ()
 
 
+def test_a_definition_that_cannot_be_run_does_not_keep_the_others_from_their_report(bench: Bench) -> None:
+    bench.options = {"subjects": (str(bench.storage.parent / "gone.toml"), str(bench.storage.parent / "tiny.toml"))}
+    assert bench.keeper().keep(once=True) == DONE
+    (made,) = occurrences(bench.schedule)
+    assert (made.status, made.executions) == ("done", ("tiny-1",))
+    assert "gone.toml: no such file" in made.problems[0]
+
+
 def test_times_that_change_count_from_then_on(bench: Bench) -> None:
     assert bench.keeper(until=WEEK).keep() == STOPPED
     bench.clock.time += 3 * WEEK
