@@ -8,18 +8,22 @@ disk, so that a power cut cannot take a finished trial. Several processes may wr
 saved trainings): SQLite's own lock orders them, and the sequence number is the order.
 
     opened     execution, definition, text, origin, folder, overrides, objective,   the first event
-               direction, seed, slots, planned, data, environment
-    resumed    environment, slots, planned, extend                 a later process takes over
+               direction, seed, slots, planned, data, environment,
+               warm (points told before the first ask)
+    resumed    environment, slots, planned, extend, extended,      a later process takes over
+               points
     proposed   number, point, reason, seen, trials                 the strategy proposed a point
     skipped    number, point, reason, seen, why                    a point that is not trained
     started    (of a trial's attempt)                              an attempt begins
     epoch      an epoch record (of a trial's attempt and epoch)    at most one for each trial and epoch
     saved      file, sha256, bytes (likewise)                      a training can continue from here
     network    file, sha256, bytes, value (of a trial's attempt and epoch)    a trained network, the best until then
-    ended      status, value, epochs, seconds, findings, error,    the trial's only end
-               environment, node, pid (of a trial's attempt)
+    ended      status, value, epochs, seconds, findings, error,    the trial's only end; stopped_by: the rule, if it
+               environment, node, pid (of a trial's attempt)       was stopped early
     lost       why (of a trial's attempt)                          the attempt, not the trial, is over
+    raced      number, after, why, against, p, dropped             a point gets no more replicates
     told       number, outcome                                     the strategy learnt a point's outcome
+    spent      why, seconds, epochs, points                        a budget is reached: the search ends
     closed     why, seconds                                        this process is done
 """
 
@@ -47,7 +51,9 @@ KINDS = (
     "network",
     "ended",
     "lost",
+    "raced",
     "told",
+    "spent",
     "closed",
 )
 

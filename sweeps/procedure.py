@@ -9,17 +9,20 @@ Repeat r of every level has the same search seed and trains on the same replicat
 repeats share neither. A confirmation trains on replicates that no search has seen, the same for all points that are
 compared, and alone may look at the test part.
 
+A budget other than a number of points ends all searches at once (`end_search`): each then goes on until it has asked
+for as many points as the one that is furthest, so that levels stay equal.
+
 Like a strategy's, the whole state is the history of proposals and outcomes; `remember` and `tell` replay it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
-from sweeps.definition import ComparisonSection, Definition, Level, SearchSection
+from sweeps.definition import BudgetSection, ComparisonSection, Definition, Level, SearchSection
 from sweeps.space import Point, Value
 from sweeps.strategies import STRATEGIES, Done, History, Outcome, Proposal, Wait, make_strategy
 
@@ -66,6 +69,7 @@ class _Search:
     given: Mapping[str, Value]  # what makes the level
     replicates: tuple[int, ...]
     strategy: History | None  # None where nothing is left to search
+    asked: int = 0
     pending: int = 0
     done: str = ""
     told: list[tuple[float, int, Point]] = field(default_factory=list)
@@ -87,9 +91,20 @@ def _place(told: tuple[float, int, Point]) -> tuple[float, int]:
 
 
 class Procedure:
-    """Asked for assignments and told outcomes, by their numbers from 1. Not safe between threads."""
+    """Asked for assignments and told outcomes, by their numbers from 1. Not safe between threads.
 
-    def __init__(self, definition: Definition, seed: int, *, first_replicate: int = 0) -> None:
+    `warm` are points of earlier executions that a plain search is told before it is asked.
+    """
+
+    def __init__(
+        self,
+        definition: Definition,
+        seed: int,
+        *,
+        first_replicate: int = 0,
+        warm: Sequence[tuple[Point, Outcome]] = (),
+    ) -> None:
+        self._budget = definition.budget
         self._search, self._comparison = definition.search, definition.comparison
         self._confirm = 0 if definition.data.test == 0 else definition.search.confirm
         self._first = first_replicate
@@ -99,6 +114,11 @@ class Procedure:
         self._assignments: dict[int, tuple[Assignment, _Search]] = {}
         self._confirmed: set[tuple[str, int, Point]] = set()
         self._turn = 0
+        self._ended: tuple[str, int] | None = None  # by which budget, and how many points each search may ask for
+        for point, outcome in warm:
+            for search in self._searches:
+                if search.strategy is not None:
+                    search.strategy.tell(point, outcome)
 
     # --- asked and told ---------------------------------------------------------------------------------------------
 
@@ -107,6 +127,8 @@ class Procedure:
         for _ in range(len(self._searches)):
             search = self._searches[self._turn % len(self._searches)]
             self._turn += 1
+            if search.strategy is not None and not search.done and self._ended and search.asked >= self._ended[1]:
+                search.done = self._ended[0]
             if search.strategy is None or search.done:
                 continue
             answer = search.strategy.ask()
@@ -141,8 +163,24 @@ class Procedure:
         search.pending -= 1
         inner = Point({name: value for name, value in assignment.point.items() if name not in search.given})
         search.strategy.tell(inner, outcome)
-        score = math.inf if outcome.status == "lost" else search.strategy.score(outcome)
+        # A point that was stopped early has no value that could be held against those of whole trainings.
+        score = math.inf if outcome.status in ("lost", "stopped") else search.strategy.score(outcome)
         search.told.append((score, number, assignment.point))
+
+    @property
+    def searching(self) -> bool:
+        """Whether a search may still ask for points as it likes."""
+        return self._ended is None and any(search.strategy is not None and not search.done for search in self._searches)
+
+    def end_search(self, why: str) -> None:
+        """A budget is reached: the searches end once each has asked for as many points as the furthest."""
+        self._ended = why, max(search.asked for search in self._searches)
+
+    def reopen(self) -> None:
+        """The budget was extended: go on where the search ended."""
+        self._ended = None
+        for search in self._searches:
+            search.done = ""
 
     # --- what is known beforehand ---------------------------------------------------------------------------------
 
@@ -169,7 +207,14 @@ class Procedure:
                 "points of a number not known" if None in counts else f"{sum(map(int, filter(None, counts)))} points"
             )
             searches = f"{len(counts)} searches, {points} in all" if len(counts) > 1 else f"one search, {points}"
-            yield f"{searches}, each trained on {_counted(self._search.replicates, 'replicate')}"
+            least = "2 to " if self._search.racing else ""
+            yield f"{searches}, each trained on {least}{_counted(self._search.replicates, 'replicate')}"
+            if self._search.stop != "none":
+                yield f"trials may be stopped early by {self._search.stop}"
+            if ends := list(_ends(self._budget)):
+                yield f"the search ends earlier at {' or '.join(ends)}"
+            if self._search.warm_start:
+                yield f"it begins with what {', '.join(self._search.warm_start)} found"
         if self._confirm:
             winners = f"the {CONFIRMED_POINTS} best points" if self._comparison is None else "each level's one point"
             if counts and self._comparison is not None:
@@ -192,6 +237,7 @@ class Procedure:
             self._confirmed.add((assignment.level, assignment.repeat, assignment.point))
         else:
             search.pending += 1
+            search.asked += 1
         return assignment
 
     def _search_of(self, assignment: Assignment) -> _Search:
@@ -246,6 +292,18 @@ def _of_level(search: SearchSection, level: Level) -> SearchSection:
         return search
     options = {option.name: option.default for option in STRATEGIES.entry(level.strategy).traits["options"]}
     return replace(search, strategy=level.strategy, options=options)
+
+
+def _ends(budget: BudgetSection) -> Iterator[str]:
+    """What may end a search besides its number of points, in words."""
+    if budget.seconds is not None:
+        yield f"{budget.seconds:g} seconds"
+    if budget.epochs is not None:
+        yield f"{budget.epochs} epochs in all"
+    if budget.target is not None:
+        yield f"a value of {budget.target:g}"
+    if budget.plateau is not None:
+        yield f"{_counted(budget.plateau.trials, 'point')} that improve by no more than {budget.plateau.improvement:g}"
 
 
 def measure_of(comparison: ComparisonSection | None, task: str) -> str:

@@ -143,6 +143,10 @@ class Status:
         trial.epoch = body["epochs"]
         self.ended.append(trial.key)
 
+    def _on_raced(self, event: Event) -> None:
+        for key in event.body["dropped"]:
+            self.trials.pop(key, None)
+
     def _on_closed(self, event: Event) -> None:
         self.closed = event.body["why"]
 
@@ -164,10 +168,9 @@ class Status:
         return dict(Counter(trial.status for trial in self.trials.values()))
 
     def best(self, n: int = 1) -> list[TrialStatus]:
-        """The n trials of the search with the best value, best first; a diverged or failed trial is never among
-        them."""
+        """The n trials of the search with the best value, best first; only those that finished are among them."""
         sign = 1.0 if self.direction == "minimize" else -1.0
-        searched = [trial for trial in self.trials.values() if trial.stage == "search" and trial.status in GOOD]
+        searched = [trial for trial in self.trials.values() if trial.stage == "search" and trial.status == "finished"]
         valued = [(trial.value, trial) for trial in searched if trial.value is not None]
         return [
             trial

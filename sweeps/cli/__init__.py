@@ -130,7 +130,12 @@ def build_parser() -> argparse.ArgumentParser:
     status = command("status", "inspect:status", "how an execution stands; also while it runs", name, storage)
     status.add_argument("--json", action="store_true", help="as JSON")
     resume = command("resume", "run:resume", "continue an execution after any interruption", name, running, storage)
-    resume.add_argument("--extend", metavar="N", type=_count, help="add so many points to its budget")
+    resume.add_argument(
+        "--extend",
+        metavar="N",
+        type=_count,
+        help="add so much to the budget that was reached: points, seconds or epochs",
+    )
     results = command("results", "inspect:results", "one row a trial", name, storage)
     results.add_argument(
         "--format", choices=("table", "json", "csv", "parquet"), default="table", help="default: %(default)s"

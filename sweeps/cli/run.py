@@ -7,13 +7,15 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.connect import limit_threads
 from sweeps.cli import OK
+from sweeps.cli.extension import extended, extension, points_asked, resumptions
 from sweeps.cli.train import Prepared, train
+from sweeps.cli.warm_start import read_warm_start, warm
 from sweeps.journal import Journal
 from sweeps.storage import ExecutionFolder, StorageError, executions, find, hold, next_execution, open_storage
 
@@ -37,16 +39,19 @@ def run(options: argparse.Namespace) -> int:
         if unfinished is not None and unfinished["definition"] == definition.canonical():
             print(f"{last[0].execution} is unfinished and its definition unchanged: continuing it")
             home = _home(options.definition)
+            with closing(Journal.open(last[0].journal, read_only=True)) as journal:
+                definition = extended(definition, resumptions(journal))
             return _continue(options, _prepare(last[0], definition, unfinished, loaded, home), begun)
         if unfinished is not None:
             print(f"{last[0].execution} is unfinished, but its definition has changed: beginning the next")
         folder = next_execution(storage, definition.name)
         seed = definition.search.seed if definition.search.seed is not None else secrets.randbelow(2**31)
-        start = {"seed": seed, "first_replicate": options.first_replicate}
+        warm_start = read_warm_start(definition, storage, loaded[0].digest)
+        start = {"seed": seed, "first_replicate": options.first_replicate, "warm": warm_start}
         prepared = _prepare(folder, definition, start, loaded, _home(options.definition))
         folder.path.mkdir()
         journal = Journal.create(folder.journal)
-        journal.append("opened", _opening(options, prepared), durable=True)
+        journal.append("opened", {**_opening(options, prepared), "warm": warm_start}, durable=True)
         return train(options, prepared, journal, begun)
 
 
@@ -59,29 +64,24 @@ def resume(options: argparse.Namespace) -> int:
     with hold(storage, folder.name):
         journal = Journal.open(folder.journal)
         opened = next(iter(journal.events(kinds=("opened",)))).body
-        extra = _extended(journal) + (options.extend or 0)
-        closed = _closed(journal)
+        closed, before, points = _closed(journal), resumptions(journal), points_asked(journal)
         journal.close()
         if closed not in (None, "interrupted") and not options.extend:
             print(
-                f"{folder.execution} is finished ({closed}); `sweep resume {folder.execution} --extend N` adds points"
+                f"{folder.execution} is finished ({closed}); `sweep resume {folder.execution} --extend N` adds to that"
             )
             return OK
         definition = stored_definition(opened)
-        if extra and definition.comparison is not None:
-            raise StorageError(f"{folder.execution}: a comparison is not extended; run it anew with a larger --trials")
-        if extra and definition.search.trials is None:
-            raise StorageError(f"{folder.execution}: a whole grid has no budget to extend")
-        if extra:
-            definition = replace(
-                definition, search=replace(definition.search, trials=(definition.search.trials or 0) + extra)
-            )
+        more = extension(folder.execution, extended(definition, before), closed, points, options.extend or 0)
+        definition = extended(definition, [*before, more])
         loaded = stored_data(opened, definition)
         prepared = _prepare(folder, definition, opened, loaded, Path(opened["folder"]))
-        return _continue(options, prepared, begun, extend=options.extend or 0)
+        return _continue(options, prepared, begun, more)
 
 
-def _continue(options: argparse.Namespace, prepared: Prepared, begun: float, extend: int = 0) -> int:
+def _continue(
+    options: argparse.Namespace, prepared: Prepared, begun: float, more: Mapping[str, Any] | None = None
+) -> int:
     from sweeps.environment import describe_environment
 
     journal = Journal.open(prepared.folder.journal)
@@ -89,7 +89,7 @@ def _continue(options: argparse.Namespace, prepared: Prepared, begun: float, ext
         "environment": describe_environment(),
         "slots": options.workers or os.cpu_count(),
         "planned": _planned(prepared),
-        "extend": extend,
+        **(more or {"extend": 0}),
     }
     journal.append("resumed", body, durable=True)
     return train(options, prepared, journal, begun)
@@ -105,7 +105,7 @@ def _prepare(
     from sweeps.procedure import Procedure
 
     seed, first_replicate = int(opened["seed"]), int(opened.get("first_replicate", 0))
-    procedure = Procedure(definition, seed, first_replicate=first_replicate)
+    procedure = Procedure(definition, seed, first_replicate=first_replicate, warm=warm(opened))
     return Prepared(folder, definition, *loaded, procedure, home, seed, first_replicate)
 
 
@@ -216,8 +216,3 @@ def _closed(journal: Journal) -> str | None:
     """Why the last process ended the execution; None when it did not get that far."""
     last = list(journal.events(kinds=("opened", "resumed", "closed")))[-1]
     return str(last.body["why"]) if last.kind == "closed" else None
-
-
-def _extended(journal: Journal) -> int:
-    """Points that earlier resumptions have added to the budget."""
-    return sum(int(event.body["extend"]) for event in journal.events(kinds=("resumed",)))

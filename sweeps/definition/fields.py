@@ -1,4 +1,4 @@
-"""The fixed keys of [data], [search] and the sections to come: kind, default and bounds of each, and the check of a
+"""The fixed keys of [data], [search] and [budget]: kind, default and bounds of each, and the check of a
 value against them."""
 
 from __future__ import annotations
@@ -35,6 +35,20 @@ SEARCH = (
     Option("replicates", "integer", 1, low=1, high=1000),
     Option("confirm", "integer", 5, low=0, high=1000),
     Option("seed", "integer", 0, low=0, high=2**32 - 1),
+    Option("stop", "choice", "none", choices=("none", "asha", "median")),
+    Option("grace", "integer", 0, low=1, high=100_000),
+    Option("reduction", "integer", 3, low=2, high=10),
+    Option("racing", "flag", False),
+)
+BUDGET = (
+    Option("trials", "integer", 0, low=1, high=1_000_000),
+    Option("seconds", "real", 0.0, low=1.0, high=1e9),
+    Option("epochs", "integer", 0, low=1, high=10**12),
+    Option("target", "real", 0.0, low=-1e300, high=1e300),
+)
+PLATEAU = (
+    Option("trials", "integer", 0, low=1, high=1_000_000),
+    Option("improvement", "real", 0.0, low=0.0, high=1e300),
 )
 KINDS = {"integer": "a whole number", "real": "a number", "choice": "text", "flag": "true or false", "text": "text"}
 

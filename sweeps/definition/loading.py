@@ -9,24 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 from model.datasets import DATASETS
 from model.hyperparameters import HyperParameter, hyperparameters
 from model.plugins import PluginError, load_plugins
 from sweeps.definition.comparisons import ComparisonReader
 from sweeps.definition.effects import refused_combinations, without_effect
-from sweeps.definition.fields import DATA, OBJECTIVES, SEARCH, checked, wrong
+from sweeps.definition.fields import DATA, SEARCH, checked, wrong
 from sweeps.definition.parts import ComparisonSection, DataSection, Definition, Level
 from sweeps.definition.reading import Entry, Source, parse, parse_override, read
+from sweeps.definition.searches import SearchReader
 from sweeps.definition.spaces import SpaceReader, canonical, fault, flattened
 from sweeps.mistakes import DefinitionError, Mistake, did_you_mean, kind_of, listed, shown
-from sweeps.space import Axis, Grid, GridTooLarge, Space, SpaceError, Value
+from sweeps.space import Axis, Space, SpaceError, Value
 from sweeps.space.point import frozen
-from sweeps.strategies import STRATEGIES, Option, SearchSection
+from sweeps.strategies import Option, SearchSection
 
-SECTIONS = ("data", "model", "training", "search", "space", "comparison")
-LATER = {"budget": "budgets other than search.trials"}
+SECTIONS = ("data", "model", "training", "search", "budget", "space", "comparison")
 TOP = ("name", "description", "plugins")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 SECTION_KEYS = {option.name: "data" for option in DATA} | {option.name: "search" for option in SEARCH}
@@ -81,23 +80,39 @@ class _Reader:
         """The definition; None, or one that must not be used, if there are mistakes."""
         self._unknown_keys()
         name, description = self._name(), self._description()
+        searching = SearchReader(self.source, self.entries["search"], self.entries["budget"], self.mistakes)
         self._budget_of_comparison()
-        data, fixed, search = self._data(), self._fixed(), self._search()
+        budget = searching.budget(comparing=bool(self.entries["comparison"]))
+        data, fixed, search = self._data(), self._fixed(), searching.section(comparing=bool(self.entries["comparison"]))
         space = self._space(fixed)
         if space is None or search is None or data is None:
             return None
         comparison = self.comparing.section(space, fixed, self.entries["space"]) if self.entries["comparison"] else None
         if self.mistakes:
             return None
-        self._size(space, search)
+        searching.check_size(space, search)
+        levels = comparison.levels if comparison is not None else ()
+        searching.check_levels(search, [level.strategy for level in levels if level.strategy], budget)
         for level in comparison.levels if comparison is not None else (Level("", {}),):
             for key, message in refused_combinations(space.given(level.values), {**fixed, **level.values}).items():
                 self.mistakes.append(self._place(key).mistake(message))
         self._confirmation(data, search, comparison)
-        text, origin = self.source.text, self.source.origin
-        return Definition(
-            name, description, data, fixed, search, space, comparison, self.plugins, self.plugins_digest, text, origin
+        definition = Definition(
+            name,
+            description,
+            data,
+            fixed,
+            search,
+            space,
+            comparison,
+            budget,
+            self.plugins,
+            self.plugins_digest,
+            self.source.text,
+            self.source.origin,
         )
+        searching.check_grace(search, definition.longest)
+        return definition
 
     def _place(self, name: str) -> Entry:
         """Where a hyper-parameter stands, whatever section that is."""
@@ -119,7 +134,7 @@ class _Reader:
         tuned = set(self.entries["space"]) - {self.comparing.factor} - self.comparing.given_always()
         if tuned and "trials_per_level" in section:
             search["trials"] = section["trials_per_level"]
-        elif tuned and section and "strategy" in search and search["strategy"].value != "grid":
+        elif tuned and self._needs_points(search):
             self._missing(
                 "comparison", "trials_per_level", f"the number of points each level may try ({listed(tuned)})"
             )
@@ -130,6 +145,11 @@ class _Reader:
                     message = "nothing is tuned: [space] holds no more than the factor, so there is no budget to share"
                     self.mistakes.append(section[key].mistake(message))
             search.setdefault("strategy", Entry("grid", ("search", "strategy"), self.source))
+
+    def _needs_points(self, search: Mapping[str, Entry]) -> bool:
+        """Whether nothing else says where the searches of a comparison end."""
+        ended = any(key in self.entries["budget"] for key in ("seconds", "epochs"))
+        return "strategy" in search and search["strategy"].value != "grid" and not ended
 
     def _confirmation(self, data: DataSection, search: SearchSection, comparison: ComparisonSection | None) -> None:
         """Refuse to confirm where there is no test part to judge by."""
@@ -146,7 +166,7 @@ class _Reader:
         if not isinstance(table.value, dict):
             self.mistakes.append(table.mistake(f"expected a table, [{section}], got {kind_of(table.value)}"))
             return {}
-        if section in ("data", "search", "comparison"):
+        if section in ("data", "search", "budget", "comparison"):
             return {key: Entry(value, (section, key), self.source) for key, value in table.value.items()}
         entries: dict[str, Entry] = {}
         for name, path, value in flattened(table.value, self.known):
@@ -177,11 +197,7 @@ class _Reader:
 
     def _unknown_keys(self) -> None:
         for key, entry in self.top.items():
-            if key in LATER:
-                self.mistakes.append(
-                    entry.mistake(f"[{key}] is not run by this version: it has no {LATER[key]} yet; remove the section")
-                )
-            elif key not in SECTIONS and key not in TOP and entry.source is not None:
+            if key not in SECTIONS and key not in TOP and entry.source is not None:
                 owner = self.known.get(key)
                 hint = f"; it belongs into [{owner.section}] or [space]" if owner else ""
                 hint = hint or did_you_mean(key, (*SECTIONS, *TOP)) or did_you_mean(key, self.known)
@@ -284,40 +300,6 @@ class _Reader:
                     fixed[name] = canonical(parameter, entry.value)
         return fixed
 
-    def _search(self) -> SearchSection | None:
-        entries, before = self.entries["search"], len(self.mistakes)
-        strategy = entries.get("strategy")
-        if strategy is None:
-            self._missing("search", "strategy", f"allowed: {listed(STRATEGIES.names())}")
-        elif strategy.value not in STRATEGIES:
-            self.mistakes.append(
-                strategy.mistake(
-                    wrong(Option("strategy", "choice", "", choices=STRATEGIES.names()), strategy.value) or ""
-                )
-            )
-        name = str(strategy.value) if strategy is not None and strategy.value in STRATEGIES else None
-        options: tuple[Option, ...] = STRATEGIES.entry(name).traits["options"] if name else ()
-        self._search_keys(entries, options, name)
-        values = checked(entries, SEARCH, self.mistakes)
-        given = checked(entries, options, self.mistakes)
-        if name != "grid" and name is not None and "trials" not in entries:
-            self._missing("search", "trials", "the number of points to try")
-        if name is None or len(self.mistakes) > before:
-            return None
-        direction = OBJECTIVES[str(values.get("objective", "validation/loss"))]
-        every = {option.name: given.get(option.name, option.default) for option in options}
-        return SearchSection(name, **values, direction=direction, options=MappingProxyType(every))  # type: ignore[arg-type]  # checked by SEARCH
-
-    def _search_keys(self, entries: Mapping[str, Entry], options: Sequence[Option], name: str | None) -> None:
-        known = ("strategy", *(option.name for option in SEARCH), *(option.name for option in options))
-        for key, entry in entries.items():
-            owners = [other.name for other in STRATEGIES if key in {option.name for option in other.traits["options"]}]
-            if key not in known and owners:
-                if name is not None:
-                    self.mistakes.append(entry.mistake(f"is an option of {listed(owners)}, not of {name}"))
-            elif key not in known:
-                self.mistakes.append(entry.mistake(f"unknown key, allowed: {listed(known)}{did_you_mean(key, known)}"))
-
     def _space(self, fixed: Mapping[str, Value]) -> Space | None:
         before, reader = len(self.mistakes), SpaceReader(self.known, self.mistakes)
         axes: list[Axis] = []
@@ -339,27 +321,6 @@ class _Reader:
         for name, why in without_effect(space, fixed, self.known, self.comparing.given()):
             self.mistakes.append(self._place(name).mistake(why))
         return space
-
-    def _size(self, space: Space, search: SearchSection) -> None:
-        """Refuse a grid above its cap, with its number of points: a product, nothing is listed."""
-        if search.strategy != "grid":
-            return
-        points, cap = search.options["points"], search.options["cap"]
-        place = (
-            self.entries["search"].get("cap")
-            or self.entries["search"].get("points")
-            or self.entries["search"]["strategy"]
-        )
-        try:
-            count = Grid(space, points if isinstance(points, int) else None).count
-        except GridTooLarge as error:
-            self.mistakes.append(place.mistake(f"the grid is too large: {error}"))
-            return
-        if isinstance(cap, int) and min(count, search.trials or count) > cap:
-            advice = "search fewer or coarser axes, take part of it with search.trials, or raise search.cap"
-            self.mistakes.append(
-                place.mistake(f"the grid has {count:,} points, allowed are {cap:,} (search.cap); {advice}")
-            )
 
     def _keys(self, section: str, entries: Mapping[str, Entry], known: Sequence[str]) -> None:
         for key, entry in entries.items():

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from model.datasets import Task
-from sweeps.space import Space, Value
+from model.hyperparameters import hyperparameters
+from sweeps.space import Choice, Space, Value
 from sweeps.space.point import thawed
 from sweeps.strategies.base import SearchSection
 
@@ -70,6 +71,27 @@ class ComparisonSection:
 
 
 @dataclass(frozen=True)
+class Plateau:
+    """The last `trials` points have not improved the best value by more than `improvement`, in the objective's unit."""
+
+    trials: int
+    improvement: float = 0.0
+
+
+@dataclass(frozen=True)
+class BudgetSection:
+    """What ends a search besides its number of points: the first that is reached does. None stands for no limit."""
+
+    seconds: float | None = None
+    epochs: int | None = None
+    target: float | None = None
+    plateau: Plateau | None = None
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, name) is not None for name in self.__dataclass_fields__)
+
+
+@dataclass(frozen=True)
 class Definition:
     """What to compare. `fixed` are the hyper-parameters given in [model] and [training], `space` the searched ones."""
 
@@ -80,6 +102,7 @@ class Definition:
     search: SearchSection
     space: Space
     comparison: ComparisonSection | None = None
+    budget: BudgetSection = BudgetSection()
     plugins: tuple[str, ...] = ()
     plugins_digest: str = ""
     text: str = field(default="", compare=False)
@@ -95,6 +118,7 @@ class Definition:
             "search": _search(self.search),
             "space": self.space.canonical(),
             **({} if self.comparison is None else {"comparison": self.comparison.canonical()}),
+            **({"budget": asdict(self.budget)} if self.budget else {}),
             "plugins": list(self.plugins),
             "plugins_digest": self.plugins_digest,
         }
@@ -105,10 +129,28 @@ class Definition:
         text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
+    @property
+    def longest(self) -> int:
+        """The most epochs that a training can have."""
+        axis = next((axis for axis in self.space.axes if axis.name == "epochs"), None)
+        if axis is not None:
+            given: list[Value] = list(axis.values) if isinstance(axis, Choice) else [axis.high]
+        else:
+            levels = self.comparison.levels if self.comparison is not None else ()
+            given = [level.values["epochs"] for level in levels if "epochs" in level.values]
+            given = given or [self.fixed.get("epochs", hyperparameters()["epochs"].default)]
+        return int(max(number for number in given if isinstance(number, int | float)))
+
 
 def _search(search: SearchSection) -> dict[str, object]:
     fields = {name: getattr(search, name) for name in SearchSection.__dataclass_fields__}
-    return {**fields, "options": dict(sorted(search.options.items()))}
+    usual = {name: getattr(SearchSection(search.strategy), name) for name in _OPTIONAL}
+    fields = {name: value for name, value in fields.items() if name not in usual or value != usual[name]}
+    more = {"warm_start": list(search.warm_start)} if search.warm_start else {}
+    return {**fields, **more, "options": dict(sorted(search.options.items()))}
+
+
+_OPTIONAL = ("stop", "grace", "reduction", "racing", "warm_start")  # told only where they are not as usual
 
 
 def differences(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[str, ...]:

@@ -55,7 +55,8 @@ def run_execution(
     from ray import tune
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    from sweeps.runner.bridge import Finished, Jobs, Live, Results, forget, register
+    from sweeps.runner.bridge import EarlyStopping, Finished, Jobs, Live, Results, forget, register
+    from sweeps.runner.judges import Judges
     from sweeps.runner.receiver import Receiver
     from sweeps.runner.trainable import Trial
 
@@ -66,7 +67,9 @@ def run_execution(
         .remote(str(execution.journal.path), str(folder.saved), str(folder.networks))
     )
     name = str(execution.journal.path)
-    register(name, Live(execution, slots, ahead=slots if slots > 1 else 0))
+    judges = Judges(execution.stopping_rule, execution.objective.direction)
+    judges.remember(execution.judged())
+    register(name, Live(execution, slots, ahead=slots if slots > 1 else 0, judges=judges))
     with (
         tempfile.TemporaryDirectory(prefix="kurabe-tune-") as scratch,
         _orderly_end(execution, receiver),
@@ -83,6 +86,7 @@ def run_execution(
             ),
             tune_config=tune.TuneConfig(
                 search_alg=Jobs(name),
+                scheduler=EarlyStopping(name),
                 num_samples=-1,
                 reuse_actors=True,
                 metric=None,

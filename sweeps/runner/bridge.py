@@ -1,7 +1,8 @@
-"""Between Ray Tune and an execution: a searcher that hands out jobs and a callback that brings results back.
+"""Between Ray Tune and an execution: a searcher that hands out jobs, a callback that brings results back, and a
+scheduler that stops trials early.
 
-Tune copies (pickles) its searcher and callbacks when it is constructed, so neither holds anything alive: both find
-the running execution by name in this process.
+Tune copies (pickles) what it is given when it is constructed, so none of them holds anything alive: they find the
+running execution by name in this process.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from typing import Any
 
 from ray import tune
 from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from sweeps.execution import Execution
+from sweeps.execution import Execution, Judged
+from sweeps.runner.judges import Judges
 
 _LIVE: dict[str, Live] = {}
 
@@ -30,6 +33,7 @@ class Live:
     ahead: (
         int  # jobs handed to Tune before a slot is free; without any it would end the process of each trial that ends
     )
+    judges: Judges
 
 
 def register(name: str, live: Live) -> None:
@@ -72,6 +76,7 @@ class Jobs(Searcher):
             "specification": job.specification.to_json(),
             "continues": job.continues,
             "to_beat": execution.to_beat(job.key),
+            "decisions": list(job.decisions),
         }
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -82,6 +87,23 @@ class Jobs(Searcher):
 
     def restore(self, checkpoint_path: str) -> None:
         """Nothing: see `save`."""
+
+
+class EarlyStopping(FIFOScheduler):
+    """Asks the judge of a trial's group at its decision points whether it goes on. The answer is journalled with the
+    epochs that it is about, in one transaction, by `Results`."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Ray's own has no annotations
+        self._name = name
+
+    def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
+        """STOP or CONTINUE; a result that is no decision point brings no value."""
+        if "value" not in result:
+            return TrialScheduler.CONTINUE
+        live, key = _LIVE[self._name], trial.config["key"]
+        point = Judged(live.execution.group(key), key, int(result["epoch"]), float(result["value"]))
+        return TrialScheduler.STOP if live.judges.stops(point) else TrialScheduler.CONTINUE
 
 
 class Results(tune.Callback):
@@ -100,7 +122,10 @@ class Results(tune.Callback):
         key, attempt = trial.config["key"], trial.config["attempt"]
         payload = json.loads(result["payload"])
         where = {name: payload[name] for name in ("node", "pid")}
-        execution.reported(key, attempt, payload["records"], end=payload.get("end"), where=where)
+        end = payload.get("end")
+        if end is None and result["done"] and not payload.get("put_down"):  # the scheduler has just said so
+            end = {**payload["so_far"], "status": "stopped"}
+        execution.reported(key, attempt, payload["records"], end=end, where=where)
         if payload.get("put_down"):
             execution.interrupted(key, attempt)
 

@@ -35,10 +35,12 @@ class Trial(tune.Trainable):
     """Trains what its configuration says and yields batches of epoch records.
 
     Configuration: `key`, `attempt`, `specification` (JSON), `continues` (an earlier attempt may have left a saved
-    training), `to_beat` (the best value of all trials that had ended when this one was handed out). Each result holds
-    one value of ours, `payload`, JSON bytes: `records`, and when the attempt is over `end` or `put_down`. A training
-    that raises is a result, not an error: the process stays and takes the next trial. Only the loss of the process
-    itself reaches Tune as an error, so the two can never be confused.
+    training), `to_beat` (the best value of all trials that had ended when this one was handed out), `decisions` (the
+    epochs at which the scheduler is asked whether it goes on). Each result holds `payload`, JSON bytes: `records`, and
+    when the attempt is over `end` or `put_down`; at a decision point also `epoch` and `value` for the scheduler, and
+    in the payload, as `so_far`, what its end would say. A training that raises is a result, not an error: the process
+    stays and takes the next trial. Only the loss of the process itself reaches Tune as an error, so the two can never
+    be confused.
     """
 
     @classmethod
@@ -76,10 +78,11 @@ class Trial(tune.Trainable):
         self._held: tuple[float, int, bytes] | None = None  # the objective's value, at which epoch, the network there
 
     def step(self) -> dict[str, Any]:
-        """Train for about STEP_SECONDS, or to the end."""
+        """Train for about STEP_SECONDS, to the next decision point, or to the end."""
         self._wait_for_the_others()
         begun, first_new = time.monotonic(), len(self._records)
         payload: dict[str, Any] = {"node": self._node, "pid": os.getpid()}
+        shown: dict[str, Any] = {}
         try:
             over = self._train_until(begun + STEP_SECONDS)
             self._seconds += time.monotonic() - begun
@@ -87,17 +90,26 @@ class Trial(tune.Trainable):
                 payload["end"] = self._end()
             elif self._save_or_put_down():
                 payload["put_down"] = True
+            elif (value := self._objective.value(self._course)) is not None and self._at_a_decision():
+                shown = {"epoch": self._records[-1]["epoch"], "value": value}
+                payload["so_far"] = {"findings": self._findings(), **self._spent()}
         except MemoryError:
             payload["end"] = {"status": "out_of_memory", "error": traceback.format_exc()}
         except Exception:  # noqa: BLE001  # whatever a trial or a user's plugin raises is that trial's result; the sweep goes on
             payload["end"] = {"status": "failed", "error": traceback.format_exc()}
         if "end" in payload:
-            payload["end"] |= {"seconds": self._seconds, "epochs": max(0, len(self._records) - 1)}
-            payload["end"]["environment"] = self._environment
+            payload["end"] |= self._spent()
             self._training = None
         payload["records"] = self._records[first_new:]
         encoded = json.dumps(payload, allow_nan=False, separators=(",", ":")).encode()
-        return {"payload": encoded, "done": "end" in payload or "put_down" in payload}
+        return {"payload": encoded, "done": "end" in payload or "put_down" in payload, **shown}
+
+    def _spent(self) -> dict[str, Any]:
+        epochs = max(0, len(self._records) - 1)
+        return {"seconds": self._seconds, "epochs": epochs, "environment": self._environment}
+
+    def _at_a_decision(self) -> bool:
+        return bool(self._records) and self._records[-1]["epoch"] in self._config["decisions"]
 
     def _wait_for_the_others(self) -> None:
         """Begin together: Tune drops a process that is still starting when an earlier one has become free again, and
@@ -113,10 +125,12 @@ class Trial(tune.Trainable):
         """Train epoch by epoch; `True` when the training is over."""
         if self._training is None:
             self._training = self._start()
+            if self._at_a_decision():  # saved there by an attempt that may have ended before it was judged
+                return False
         for record in self._training:
             self._records.append(record.to_dict())
             self._follow(self._records[-1])
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= deadline or (self._at_a_decision() and not self._training.diverged):
                 return False
         return True
 
@@ -158,14 +172,12 @@ class Trial(tune.Trainable):
         diverged = self._training is not None and self._training.diverged
         if not diverged:
             self._offer()
+        return {"status": "diverged" if diverged else "finished", "findings": self._findings()}
+
+    def _findings(self) -> list[dict[str, Any]]:
         records = [EpochRecord.from_dict(record) for record in self._records]
         findings = diagnose(records, Specification.from_json(self._config["specification"]))
-        return {
-            "status": "diverged" if diverged else "finished",
-            "findings": [
-                {"name": f.name, "epoch": f.epoch, "summary": f.summary, "advice": f.advice} for f in findings
-            ],
-        }
+        return [{"name": f.name, "epoch": f.epoch, "summary": f.summary, "advice": f.advice} for f in findings]
 
     def _save_or_put_down(self) -> bool:
         """Ask the driver whether to go on; leave a saved training there when it is due. `True` when the attempt is put

@@ -22,6 +22,7 @@ from types import MappingProxyType
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.registry import Registry
 from sweeps.space import Grid, GridTooLarge, Point, Space
@@ -91,7 +92,12 @@ class Strategy(Protocol):
 @dataclass(frozen=True)
 class SearchSection:
     """How it is searched. `trials` is the number of points (None: a whole grid), `confirm` that of fresh replicates on
-    which the best points are judged (0: not at all); `options` are the strategy's own, all of them."""
+    which the best points are judged (0: not at all); `options` are the strategy's own, all of them.
+
+    `stop` is the rule by which trials are stopped early, from epoch `grace` on (0: a tenth of the longest training),
+    `reduction` that of asha. With `racing` a point that is clearly worse gets no more replicates. `warm_start` names
+    executions whose results the strategy is told beforehand.
+    """
 
     strategy: str
     trials: int | None = None
@@ -101,6 +107,11 @@ class SearchSection:
     replicates: int = 1
     confirm: int = 5
     seed: int | None = None
+    stop: str = "none"
+    grace: int = 0
+    reduction: int = 3
+    racing: bool = False
+    warm_start: tuple[str, ...] = ()
     options: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -179,10 +190,11 @@ class History(ABC):
 
     def scored(self) -> Iterator[tuple[Point, float]]:
         """Points told with their value, smaller is better; infinite where any replicate failed. Lost points, which say
-        nothing, are left out."""
-        for point, outcome in self.told:
-            if outcome.status != "lost":
-                yield point, self.score(outcome)
+        nothing, are left out; stopped ones count as `censored` says."""
+        told = [(point, outcome) for point, outcome in self.told if outcome.status != "lost"]
+        scores = np.array([self.score(outcome) for _, outcome in told])
+        stopped = np.array([outcome.status == "stopped" for _, outcome in told], dtype=bool)
+        yield from zip((point for point, _ in told), censored(scores, stopped).tolist(), strict=True)
 
     def score(self, outcome: Outcome) -> float:
         """The mean over replicates, smaller is better; inf for a failure, for a replicate that failed counts against
@@ -204,3 +216,16 @@ class History(ABC):
         start = int(rng.integers(grid.count))
         places = ((start + step) % grid.count for step in range(min(grid.count, len(self.seen) + 1)))
         return next((point for place in places if (point := grid.point(place)) not in self.seen), None)
+
+
+def censored(scores: NDArray[np.float64], stopped: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Scores, shape (n,), smaller is better, with those of points that were stopped early as far as they can be
+    believed.
+
+    Such a point's value is that of fewer epochs. What is known besides is that at that epoch others were ahead of it,
+    so it never counts as better than the median of the finished points; where it is worse, its value stands.
+    """
+    finished = scores[~stopped & np.isfinite(scores)]
+    if not len(finished) or not stopped.any():
+        return scores
+    return np.where(stopped, np.maximum(scores, np.median(finished)), scores)

@@ -77,6 +77,7 @@ class Line:
 @STRATEGIES.register(
     "random_then_grid",
     source="Goodfellow et al. 2016, section 11.4.3",
+    shares_trials=True,  # its stages are parts of a number of points that is known beforehand
     options=(FIRST, STAGES, KEEP, POINTS, WIDEN, SAMPLING),
 )
 class RandomThenGrid(Random):

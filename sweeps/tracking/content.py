@@ -221,13 +221,15 @@ def execution_document(history: History) -> dict[str, Any]:
 
 
 def best_trial(history: History) -> dict[str, Any] | None:
-    """The trial of the search with the best value so far, the earlier one of equals; None where none has a value."""
+    """The finished trial of the search with the best value so far, the earlier one of equals; None where there is
+    none."""
     sign = -1.0 if history.opening.get("direction") == "maximize" else 1.0
     valued = [
         (sign * float(trial.end.body["value"]), trial.proposal.number, trial.replicate, trial)
         for trial in history.trials.values()
         if trial.end is not None
         and trial.proposal.stage == "search"
+        and trial.status == "finished"
         and isinstance(trial.end.body.get("value"), int | float)
     ]
     if not valued:

@@ -7,7 +7,7 @@ takes the memory of its running trials.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sweeps.journal import Event
@@ -21,6 +21,7 @@ STORY = (
     "network",
     "ended",
     "lost",
+    "raced",
     "closed",
 )  # all but the records
 
@@ -132,6 +133,8 @@ class History:
             self.skipped.append({name: body[name] for name in told if name in body})
         elif event.kind == "proposed":
             self._propose(body)
+        elif event.kind == "raced":
+            self._drop(body["number"], body["dropped"])
         trial = self.trials.get(event.trial) if event.trial else None
         if trial is not None:
             self._tell(trial, event)
@@ -161,6 +164,15 @@ class History:
         for each in body["trials"]:
             trial = Trial(each["key"], each["replicate"], len(keys), each["specification"], proposal)
             self.trials.setdefault(trial.key, trial)
+
+    def _drop(self, number: int, dropped: list[str]) -> None:
+        """A point gets no more replicates: those that will not be trained were never trials."""
+        for key in dropped:
+            self.trials.pop(key, None)
+        self.proposals = [
+            replace(each, keys=tuple(key for key in each.keys if key not in dropped)) if each.number == number else each
+            for each in self.proposals
+        ]
 
     def _tell(self, trial: Trial, event: Event) -> None:
         body = event.body

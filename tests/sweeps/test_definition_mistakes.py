@@ -160,12 +160,6 @@ def test_plugins_that_cannot_be_had_are_told(tmp_path: Path, value: str, words: 
     assert any(line.startswith(":1: plugins: ") and words in line for line in lines)
 
 
-def test_sections_of_later_versions_are_refused_not_ignored(tmp_path: Path) -> None:
-    section = "budget"
-    (told,) = refused(tmp_path, f'{GOOD}\n[{section}]\nfactor = "optimizer"\n')
-    assert f": {section}: [{section}] is not run by this version" in told
-
-
 def test_what_the_data_alone_can_tell_is_told_at_its_line(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(

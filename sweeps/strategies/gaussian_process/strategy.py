@@ -18,9 +18,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sweeps.space import Point
-from sweeps.strategies.base import STRATEGIES, Done, Option, Outcome, Proposal, Wait
+from sweeps.strategies.base import STRATEGIES, Done, Option, Outcome, Proposal, Wait, censored
 from sweeps.strategies.gaussian_process.candidates import candidates
 from sweeps.strategies.gaussian_process.features import Array, Features
 from sweeps.strategies.gaussian_process.objective import Objective
@@ -29,6 +30,7 @@ from sweeps.strategies.random import SAMPLING, Random
 if TYPE_CHECKING:
     from sweeps.strategies.gaussian_process.surrogate import Fitted, Surrogate
 
+Bools = NDArray[np.bool_]
 ACQUISITIONS = ("EI", "LCB", "PI")
 INITIAL = Option(
     "initial", "integer", 10, low=2, high=10_000, doc="points before the model is asked; at most a third of `trials`"
@@ -44,16 +46,22 @@ ACQUISITION = Option(
 
 @dataclass(frozen=True)
 class Observations:
-    """What has been told, as numbers: places in the unit cube (n, axes), losses (n,) with inf for failures, and each
-    point's finite replicates."""
+    """What has been told, as numbers: places in the unit cube (n, axes), values (n,) with inf for failures, which of
+    them were stopped early (n,), and each point's finished replicates."""
 
     places: Array
-    losses: Array
+    values: Array
+    stopped: Bools
     replicates: tuple[Array, ...]
+
+    @property
+    def losses(self) -> Array:
+        """What the model believes, shape (n,): a value of fewer epochs only so far as it can be compared."""
+        return censored(self.values, self.stopped)
 
     def first(self, length: int) -> Observations:
         """The history as it was when it had that length."""
-        return Observations(self.places[:length], self.losses[:length], self.replicates[:length])
+        return Observations(self.places[:length], self.values[:length], self.stopped[:length], self.replicates[:length])
 
     def noise(self, objective: Objective) -> float | None:
         """The variance of a point's mean target, from how its replicates differ; None without replicates."""
@@ -109,8 +117,9 @@ class GaussianProcess(Random):
         rows = [(place, outcome) for point, outcome in self.told if (place := self._place(point)) is not None]
         rows = [(place, outcome) for place, outcome in rows if outcome.status != "lost"]
         places = np.array([place for place, _ in rows]).reshape(len(rows), len(self.space.axes))
-        losses = np.array([self.score(outcome) for _, outcome in rows])
-        return Observations(places, losses, tuple(_finite(outcome, self.sign) for _, outcome in rows))
+        values = np.array([self.score(outcome) for _, outcome in rows])
+        stopped = np.array([outcome.status == "stopped" for _, outcome in rows], dtype=bool)
+        return Observations(places, values, stopped, tuple(_finite(outcome, self.sign) for _, outcome in rows))
 
     def modelled(self, number: int, observed: Observations) -> Proposal | None:
         """The most promising point that is new, with what the model expects of it; None if every candidate is known."""
@@ -250,4 +259,4 @@ def last_refit(length: int, initial: int) -> int:
 
 def _finite(outcome: Outcome, sign: float) -> Array:
     values = [sign * value for value in outcome.values if value is not None and math.isfinite(value)]
-    return np.array(values if outcome.status in ("finished", "stopped") else [])
+    return np.array(values if outcome.status == "finished" else [])

@@ -1,4 +1,4 @@
-"""One execution of a definition: which training comes next, and what became of each.
+"""The live state of an execution: jobs go out, what happened comes back.
 
 This module knows the journal and the procedure, and nothing of Ray: the runner takes jobs from it and brings back what
 happened.
@@ -18,78 +18,76 @@ from __future__ import annotations
 import json
 import math
 import threading
+import time
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from statistics import fmean
 from typing import Any
 
-from model.specification import Specification
 from sweeps.definition import Definition
+from sweeps.execution import budgets, racing
+from sweeps.execution.ledger import MAX_ATTEMPTS, Entry, Group, Job, Judged, Ledger
+from sweeps.execution.replaying import replay
+from sweeps.execution.stopping import StoppingRule
 from sweeps.journal import Event, Journal
-from sweeps.objective import START, Course, Objective
+from sweeps.objective import Objective
 from sweeps.procedure import Assignment, Procedure
-from sweeps.space import Point
-from sweeps.strategies import Done, Outcome, Wait
+from sweeps.strategies import Done, Wait
 from sweeps.trial import form_trials
-
-MAX_ATTEMPTS = 4  # a trial whose process is lost this often is given up: something about it kills its node
-STATUSES = ("finished", "stopped", "diverged", "failed", "out_of_memory", "lost")  # of a trial that ended, best first
-
-
-@dataclass(frozen=True)
-class Job:
-    """One attempt at one trial, for the runner to train."""
-
-    key: str
-    attempt: int
-    specification: Specification
-    number: int
-    continues: bool = False  # an earlier attempt has begun: look for its saved training
-
-
-@dataclass
-class _Entry:
-    """A proposal and what is known of its trials, by key. One that is the same training as an earlier proposal shares
-    that one's ends and is told when that one is."""
-
-    number: int
-    point: Point
-    trials: tuple[str, ...]
-    ends: dict[str, dict[str, Any]] = field(default_factory=dict)
-    told: bool = False
-    twins: list[_Entry] = field(default_factory=list)
 
 
 class Execution:
     """The live state of an execution. Every method may be called from any thread."""
 
     def __init__(
-        self, journal: Journal, definition: Definition, procedure: Procedure, *, slots: int, data_digest: str
+        self,
+        journal: Journal,
+        definition: Definition,
+        procedure: Procedure,
+        *,
+        slots: int,
+        data_digest: str,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.journal = journal
         self.definition = definition
         self._procedure = procedure
         self._slots = slots
         self._data_digest = data_digest
-        self._entries: dict[int, _Entry] = {}
-        self._number_of: dict[str, int] = {}
-        self._specifications: dict[str, Specification] = {}
-        self._attempts: dict[str, int] = {}
-        self._tested: dict[str, dict[str, float]] = {}  # metrics of confirmed trials on the test part
-        search = definition.search
-        self.objective = Objective(search.objective, search.direction, search.objective_at)
-        self._courses: dict[str, Course] = {}  # the objective of each trial so far
-        self._best: float | None = None  # the best value of all searched trials that have ended
+        self._ledger = Ledger(definition)
         self._jobs: deque[Job] = deque()
-        self._outcomes: deque[_Entry] = deque()
+        self._outcomes: deque[Entry] = deque()
         self._running: dict[str, int] = {}  # taken by the runner
         self._begun: set[str] = set()  # of those, the ones a process has begun
         self._done: str | None = None
         self._seen = 0
         self._why: str | None = None
+        self._clock = clock
+        self._since: float | None = None  # when this process's first trial began
+        self._before = 0.0  # seconds that trials ran in earlier processes
         self._state = threading.RLock()
         self._asking = threading.Lock()
         self._news = threading.Event()
+
+    @property
+    def objective(self) -> Objective:
+        """What trials are judged by."""
+        return self._ledger.objective
+
+    @property
+    def stopping_rule(self) -> StoppingRule:
+        """When trials may be stopped early."""
+        return self._ledger.rule
+
+    def group(self, key: str) -> Group:
+        """Whom a trial may be stopped against."""
+        with self._state:
+            return self._ledger.group(key)
+
+    def judged(self) -> list[Judged]:
+        """The decision points that trials were let past, or stopped at, before this process."""
+        with self._state:
+            return list(self._ledger.judged())
 
     # --- what the runner asks -------------------------------------------------------------------------------------
 
@@ -102,7 +100,7 @@ class Execution:
                 return None
             job = self._jobs.popleft()
             self._running[job.key] = job.attempt
-            self._attempts[job.key] = job.attempt
+            self._ledger.attempts[job.key] = job.attempt
         self.wake()
         return job
 
@@ -110,7 +108,7 @@ class Execution:
         """Tell the procedure what ended and ask it for as many points as there are slots; `True` if it did anything."""
         with self._asking:
             worked = self._tell_outcomes()
-            while self._wants_points():
+            while self._wants_points() and self._has_budget():
                 answer = self._procedure.ask()
                 worked = True
                 if isinstance(answer, Wait):
@@ -125,9 +123,9 @@ class Execution:
     def to_beat(self, key: str) -> float | None:
         """The value that a trial's network must beat to be kept; None: keep it. Of a confirmed point the first is."""
         with self._state:
-            if not self._specifications[key].test:
-                return self._best
-            first = self._entries[self._number_of[key]].trials[0] == key
+            if not self._ledger.specifications[key].test:
+                return self._ledger.best
+            first = self._ledger.entries[self._ledger.number_of[key]].trials[0] == key
             return None if first else math.inf if self.objective.direction == "maximize" else -math.inf
 
     @property
@@ -159,6 +157,7 @@ class Execution:
         """An attempt has begun."""
         with self._state:
             self._begun.add(key)
+            self._since = self._clock() if self._since is None else self._since
             self.journal.append("started", {}, trial=key, attempt=attempt)
 
     def reported(
@@ -184,16 +183,15 @@ class Execution:
             if self._running.get(key) != attempt:
                 return False
             for record in records:
-                self._note_value(key, record)
+                self._ledger.follow(key, record)
             events = [Event("epoch", each, key, attempt, each["epoch"]) for each in records]
             if end is not None:
-                body = {**self._judge(key, end), **(where or {})}
+                body = {**self._ledger.judge(key, end), **(where or {})}
                 events.append(Event("ended", body, key, attempt))
             self.journal.append_all(events, durable=end is not None)
             if end is not None:
                 self._put_aside(key)
-                self._close_trial(key, body)
-                self._note_best(key, body)
+                self._advance(self._ledger.end(key, body))
         self.wake()
         return True
 
@@ -208,7 +206,7 @@ class Execution:
                 self.reported(key, attempt, [], end={"status": "lost", "error": error, "seconds": 0.0, "epochs": 0})
                 return
             self._put_aside(key)
-            self._jobs.appendleft(self._job(key))
+            self._jobs.appendleft(self._ledger.job(key))
 
     def interrupted(self, key: str, attempt: int) -> None:
         """A running attempt was saved and put down; a later process takes the trial up again."""
@@ -235,35 +233,10 @@ class Execution:
 
     def replay(self) -> None:
         """Bring this fresh object and its procedure to where the journal stands."""
-        started: dict[str, int] = {}
-        for event in self.journal.events(kinds=("proposed", "skipped", "started", "epoch", "ended", "told")):
-            body = event.body
-            if event.kind == "proposed":
-                self._procedure.remember(Assignment.of(body))
-                self._enter(
-                    body["number"], Point(body["point"]), {t["key"]: t["specification"] for t in body["trials"]}
-                )
-            elif event.kind == "skipped":
-                self._procedure.remember(Assignment.of(body))
-                self._enter_twin(body["number"], Point(body["point"]), body["twin"])
-            elif event.kind == "told":
-                entry = self._entries[body["number"]]
-                told = body["outcome"]
-                self._procedure.tell(entry.number, Outcome(told["status"], tuple(told["values"]), told["epochs"]))
-                entry.told, self._seen = True, event.sequence
-            elif event.trial is not None and event.kind == "started":
-                started[event.trial] = max(started.get(event.trial, 0), event.attempt or 1)
-            elif event.trial is not None and event.kind == "epoch":
-                self._note_value(event.trial, body)
-            elif event.trial is not None:
-                self._entries[self._number_of[event.trial]].ends[event.trial] = body
-                self._note_best(event.trial, body)
-        self._attempts.update(started)
-        for entry in self._entries.values():
-            waiting = [key for key in entry.trials if key not in entry.ends]
-            self._jobs.extend(self._job(key) for key in waiting if self._number_of[key] == entry.number)
-            if not waiting and not entry.told:
-                self._outcomes.append(entry)
+        replayed = replay(self.journal, self._ledger, self._procedure)
+        self._seen, self._before = replayed.seen, replayed.seconds
+        for entry in self._ledger.untold.values():
+            self._advance(entry)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
@@ -272,6 +245,27 @@ class Execution:
         with self._state:
             return self._why is None and self._done is None and len(self._jobs) < ahead
 
+    def _has_budget(self) -> bool:
+        """Whether the search may ask for a point now. A budget that is reached ends it, once, in the journal."""
+        budget = self.definition.budget
+        with self._state:
+            if not budget or not self._procedure.searching:
+                return True
+            ledger, waiting = self._ledger, len(self._jobs) + len(self._running.keys() - self._begun)
+            spent = budgets.Spent(
+                seconds=self._before + (0.0 if self._since is None else self._clock() - self._since),
+                epochs=sum(ledger.epochs.values()),
+                promised=ledger.promised(),
+                waiting=waiting / self._slots * fmean(ledger.seconds) if ledger.seconds else 0.0,
+                scores=ledger.scores,
+            )
+            answer = budgets.standing(budget, spent, sign=ledger.sign)
+            if answer not in (budgets.GO, budgets.WAIT):
+                body = {"why": answer, "seconds": spent.seconds, "epochs": spent.epochs, "points": len(ledger.scores)}
+                self.journal.append("spent", body)
+                self._procedure.end_search(answer)
+            return answer != budgets.WAIT
+
     def _tell_outcomes(self) -> bool:
         worked = False
         while True:
@@ -279,7 +273,7 @@ class Execution:
                 if not self._outcomes:
                     return worked
                 entry = self._outcomes[0]
-            outcome = self._outcome(entry)
+            outcome = entry.outcome()
             self._procedure.tell(entry.number, outcome)
             body = {
                 "number": entry.number,
@@ -287,13 +281,13 @@ class Execution:
             }
             with self._state:
                 self._seen = self.journal.append("told", body)
-                entry.told = True
+                self._ledger.told(entry, outcome)
                 self._outcomes.popleft()
                 self._outcomes.extend(entry.twins)
             worked = True
 
     def _propose(self, assignment: Assignment) -> None:
-        number = len(self._entries) + 1
+        number = len(self._ledger.entries) + 1
         trials = form_trials(
             self.definition,
             assignment.point,
@@ -301,7 +295,7 @@ class Execution:
             data_digest=self._data_digest,
             test=assignment.stage == "confirmation",
         )
-        fresh = [trial for trial in trials if trial.key not in self._number_of]
+        fresh = [trial for trial in trials if trial.key not in self._ledger.number_of]
         body: dict[str, Any] = {
             "number": number,
             "seen": self._seen,
@@ -309,82 +303,58 @@ class Execution:
         }
         with self._state:
             if not fresh:
-                twin = self._number_of[trials[0].key]
+                twin = self._ledger.number_of[trials[0].key]
                 why = f"the same training as proposal {twin}"
                 self.journal.append("skipped", {**body, "twin": twin, "why": why})
-                self._enter_twin(number, assignment.point, twin)
+                entry = self._ledger.enter_twin(number, assignment, twin)
+                if self._ledger.entries[twin].told:
+                    self._outcomes.append(entry)
                 return
             body["trials"] = [
                 {"key": t.key, "replicate": t.replicate, "specification": json.loads(t.specification.to_json())}
                 for t in fresh
             ]
             self.journal.append("proposed", body)
-            self._enter(number, assignment.point, {t.key: t.specification for t in fresh})
-            self._jobs.extend(self._job(trial.key) for trial in fresh)
+            self._advance(self._ledger.enter(number, assignment, {t.key: t.specification for t in fresh}))
 
-    def _enter(self, number: int, point: Point, trials: Mapping[str, Specification | dict[str, Any]]) -> None:
-        self._entries[number] = _Entry(number, point, tuple(trials))
-        for key, given in trials.items():
-            self._number_of[key] = number
-            self._specifications[key] = (
-                given if isinstance(given, Specification) else Specification.from_json(json.dumps(given))
-            )
-
-    def _enter_twin(self, number: int, point: Point, twin: int) -> None:
-        first = self._entries[twin]
-        entry = self._entries[number] = _Entry(number, point, first.trials, first.ends)
-        if first.told:
+    def _advance(self, entry: Entry) -> None:
+        """Queue the trials of a point that are due, and its outcome when all have ended."""
+        ledger = self._ledger
+        if entry.trials and ledger.number_of[entry.trials[0]] != entry.number:  # it shares another proposal's trials
+            if ledger.entries[ledger.number_of[entry.trials[0]]].told:
+                self._outcomes.append(entry)
+            return
+        if not entry.open:
             self._outcomes.append(entry)
-        else:
-            first.twins.append(entry)
+            return
+        due = entry.open
+        if self.definition.search.racing and entry.assignment.stage == "search":
+            begun = [key for key in due if key in entry.queued or ledger.attempts.get(key)]
+            if not begun and entry.ends and self._is_out(entry):
+                self._outcomes.append(entry)
+                return
+            due = begun or due[: max(1, racing.FIRST - len(entry.ends))]
+        for key in due:
+            if key not in entry.queued:
+                entry.queued.add(key)
+                self._jobs.append(ledger.job(key))
 
-    def _job(self, key: str) -> Job:
-        before = self._attempts.get(key, 0)
-        return Job(key, before + 1, self._specifications[key], self._number_of[key], continues=before > 0)
-
-    def _note_best(self, key: str, end: Mapping[str, Any]) -> None:
-        if not self._specifications[key].test and self.objective.better(end["value"], self._best):
-            self._best = end["value"]
+    def _is_out(self, entry: Entry) -> bool:
+        """Whether a point gets no more replicates: it is clearly worse than the best, or has lost one already."""
+        leader, p = self._ledger.leader(entry), 1.0
+        why = next((end["status"] for end in entry.ends.values() if end["status"] != "finished"), "")
+        if not why and leader is not None:
+            values = (self._ledger.by_replicate(each) for each in (entry, leader))
+            p = racing.worse(*values, replicates=len(entry.assignment.replicates))
+        if not why and p >= racing.ALPHA:
+            return False
+        dropped = entry.open
+        body = {"number": entry.number, "after": len(entry.ends), "why": why or "clearly worse", "dropped": dropped}
+        against = {} if why or leader is None else {"against": leader.number, "p": p}
+        self.journal.append("raced", {**body, **against})
+        self._ledger.race_over(entry, dropped)
+        return True
 
     def _put_aside(self, key: str) -> None:
         self._running.pop(key, None)
         self._begun.discard(key)
-
-    def _judge(self, key: str, end: Mapping[str, Any]) -> dict[str, Any]:
-        """The end of a trial with its value: only a trial that came to its end with a finite objective has one."""
-        value, status = self._value(key), end["status"]
-        if status == "finished" and value is None:
-            status = "diverged"
-        return {
-            "status": status,
-            "value": value if status in ("finished", "stopped") else None,
-            **({"test": self._tested[key]} if key in self._tested and status == "finished" else {}),
-            "epochs": end["epochs"],
-            "seconds": end["seconds"],
-            "findings": end.get("findings", []),
-            "error": end.get("error"),
-            "environment": end.get("environment"),
-        }
-
-    def _close_trial(self, key: str, end: dict[str, Any]) -> None:
-        entry = self._entries[self._number_of[key]]
-        entry.ends[key] = end
-        if len(entry.ends) == len(entry.trials):
-            self._outcomes.append(entry)
-
-    def _outcome(self, entry: _Entry) -> Outcome:
-        """The worst status of its replicates: a point that diverges on one of five seeds has diverged."""
-        ends = [entry.ends[key] for key in entry.trials]
-        status = max((end["status"] for end in ends), key=STATUSES.index)
-        return Outcome(
-            status=status, values=tuple(end["value"] for end in ends), epochs=sum(end["epochs"] for end in ends)
-        )
-
-    def _note_value(self, key: str, record: Mapping[str, Any]) -> None:
-        tested = {name: value for name, value in record["metrics"].items() if name.startswith("test/")}
-        if record["epoch"] and tested and all(isinstance(value, int | float) for value in tested.values()):
-            self._tested[key] = tested  # nan and inf are words
-        self._courses[key] = self.objective.follow(self._courses.get(key, START), record)
-
-    def _value(self, key: str) -> float | None:
-        return self.objective.value(self._courses.get(key, START))
