@@ -62,9 +62,17 @@ def execution(
     return found
 
 
-def train(running: Execution, job: Job, loss: Loss, *, judge: Callable[[Judged], bool] = lambda point: False) -> None:
-    """A whole training, its epochs reported up to each decision point as a runner does."""
+def train(
+    running: Execution,
+    job: Job,
+    loss: Loss,
+    *,
+    judge: Callable[[Judged], bool] = lambda point: False,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
+    """A whole training, its epochs reported up to each decision point as a runner does; `meanwhile` time may pass."""
     running.started(job.key, job.attempt)
+    meanwhile()
     values = job.specification.hyperparameters
     epochs, records, first = int(values["epochs"]), list[dict[str, Any]](), 0
     for epoch in range(epochs + 1):
@@ -89,7 +97,7 @@ def carry_out(
     *,
     judge: Callable[[Judged], bool] = lambda point: False,
     trainings: int = 1000,
-    after: Callable[[], None] = lambda: None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> int:
     """Train to the end, or so many trainings; returns how many there were."""
     done = 0
@@ -97,8 +105,7 @@ def carry_out(
         running.prepare()
         job = running.take()
         if job is not None:
-            train(running, job, loss, judge=judge)
-            after()
+            train(running, job, loss, judge=judge, meanwhile=meanwhile)
             done += 1
         else:
             assert running.finished, "it waits for nothing"

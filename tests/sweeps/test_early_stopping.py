@@ -16,7 +16,7 @@ from sweeps.execution import Execution, Judged, StoppingRule, stopping_rule
 from sweeps.journal import Journal
 from sweeps.runner.judges import Judges
 from sweeps.status import Status
-from sweeps.strategies import Outcome
+from sweeps.strategies import Outcome, Proposal, make_strategy
 from sweeps.strategies.base import censored
 from tests.sweeps.fake_trainings import begin, bodies, carry_out, definition, execution
 
@@ -209,16 +209,18 @@ def test_a_stopped_value_counts_for_no_better_than_the_median_of_the_finished() 
 
 
 def test_the_model_does_not_believe_that_a_stopped_trial_was_the_best(tmp_path: Path) -> None:
-    from sweeps.strategies import make_strategy
-
     made = definition(tmp_path, "trials = 40", strategy="gaussian_process")
     strategy = make_strategy(made.search, made.space, 3)
     for _ in range(12):
         answer = strategy.ask()
-        rate = float(str(answer.point["learning_rate"]))  # type: ignore[union-attr]  # twelve are not all there are
-        early = rate > 0.02  # the largest rates look best when they are stopped
-        value = 0.01 if early else 1.0 + rate
-        strategy.tell(answer.point, Outcome("stopped" if early else "finished", (value,), 2))  # type: ignore[union-attr]
-    reason = strategy.ask().reason  # type: ignore[union-attr]
-    assert reason["expected"] > 0.9
+        assert isinstance(answer, Proposal)
+        rate = answer.point["learning_rate"]
+        assert isinstance(rate, float)
+        outcome = Outcome("stopped", (0.01,), 2) if rate > 0.02 else Outcome("finished", (1.0 + rate,), 9)
+        strategy.tell(answer.point, outcome)  # the largest rates look best when they are stopped
+    answer = strategy.ask()
+    assert isinstance(answer, Proposal)
+    expected = answer.reason["expected"]
+    assert isinstance(expected, float)
+    assert expected > 0.9
     assert min(score for _, score in strategy.scored()) > 1.0
