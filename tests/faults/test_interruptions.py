@@ -18,6 +18,8 @@ from model.specification import Specification
 from model.splitting import split
 from model.training import Training
 from sweeps.definition import load_definition
+from sweeps.execution import Judged, StoppingRule
+from sweeps.runner.judges import Judges
 from sweeps.strategies import Outcome, Proposal, make_strategy
 
 if TYPE_CHECKING:
@@ -151,16 +153,36 @@ def test_two_signals_end_it_at_once(workshop: Workshop) -> None:
     assert time.monotonic() - begun < 5
 
 
+def _assert_stopped_as_judged_here(workshop: Workshop, execution: str, judges: Judges, points: tuple[int, ...]) -> None:
+    """Every trial of a serial sweep was stopped where, and only where, Ray's scheduler says so in this process."""
+    losses = {
+        (str(e.trial), e.epoch): e.body["metrics"]["validation/loss"] for e in workshop.events(execution, "epoch")
+    }
+    for event in workshop.events(execution, "ended"):
+        key, end = str(event.trial), event.body
+        seen = [epoch for epoch in points if epoch <= end["epochs"]]
+        answers = [judges.stops(Judged(("", 0, 0), key, epoch, losses[key, epoch])) for epoch in seen]
+        assert answers == [False] * (len(seen) - 1) + [end["status"] == "stopped"]
+        assert end["status"] == "finished" or (end["epochs"], end["value"]) == (seen[-1], losses[key, seen[-1]])
+        assert (key, end["epochs"] + 1) not in losses
+
+
 def test_a_serial_gaussian_process_search_resumes_onto_the_very_same_points(workshop: Workshop) -> None:
     serial = ("--no-tracking", "--no-report", "--workers", "1")
     path = workshop.define("broken", strategy="gaussian_process", trials=14, epochs=30)
-    process = workshop.start("run", str(path), *serial)
+    process = workshop.start("run", str(path), *serial, "--set", "search.stop=asha")
     workshop.wait_for(lambda: len(workshop.events("broken-1", "ended")) >= 11, "some results of the model")
     workshop.kill(process)
+    before = {e.trial: e.body for e in workshop.events("broken-1", "ended")}
     workshop.run("resume", "broken", *serial)
     points = _points(workshop, "broken-1")
     assert points == _undisturbed_points(workshop, path, "broken-1")
     assert len(points) == 14
+    after = {e.trial: e.body for e in workshop.events("broken-1", "ended")}
+    assert before.items() <= after.items()
+    assert Counter(body["status"] for body in before.values()).keys() == {"finished", "stopped"}
+    judges = Judges(StoppingRule("asha", 3, 3, 30), "minimize")
+    _assert_stopped_as_judged_here(workshop, "broken-1", judges, (3, 9, 27))
 
 
 def test_a_second_sweep_of_the_same_name_is_refused_while_the_first_runs(workshop: Workshop) -> None:
