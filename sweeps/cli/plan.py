@@ -76,7 +76,9 @@ def check(options: argparse.Namespace) -> int:
         return OK
     mean_epochs = statistics.fmean(epochs)
     disk = count * (DISK_PER_TRIAL + mean_epochs * DISK_PER_EPOCH)
-    console.print(f"          {count} trials, {count * mean_epochs:.0f} epochs in all", highlight=False)
+    search = definition.search
+    most = "at most " if definition.budget or search.racing or search.stop != "none" else ""
+    console.print(f"          {most}{count} trials, {count * mean_epochs:.0f} epochs in all", highlight=False)
     console.print(
         f"forecast  {duration(count * statistics.fmean(timed) / slots)} of training on {slots} slots "
         f"(a trial takes {min(timed):.2f} to {max(timed):.2f} s here), about {disk / 1e6:.0f} MB",
