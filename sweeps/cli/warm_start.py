@@ -49,13 +49,7 @@ def read_warm_start(definition: Definition, storage: Path, digest: str) -> list[
 
 def warm(opened: Mapping[str, Any]) -> list[tuple[Point, Outcome]]:
     """What `read_warm_start` gave, from the first event of a journal."""
-    return [
-        (
-            Point(each["point"]),
-            Outcome(each["outcome"]["status"], tuple(each["outcome"]["values"]), each["outcome"]["epochs"]),
-        )
-        for each in opened.get("warm", ())
-    ]
+    return [(Point(each["point"]), Outcome.of(each["outcome"])) for each in opened.get("warm", ())]
 
 
 def _differences(definition: Definition, digest: str, opened: Mapping[str, Any]) -> Iterator[str]:

@@ -66,12 +66,6 @@ class Entry:
         """The search that it belongs to."""
         return self.assignment.stage, self.assignment.level, self.assignment.repeat
 
-    def outcome(self) -> Outcome:
-        """The worst status of its replicates: a point that diverges on one of five seeds has diverged."""
-        ends = [self.ends[key] for key in self.trials if key in self.ends]
-        status = max((end["status"] for end in ends), key=STATUSES.index)
-        return Outcome(status, tuple(end["value"] for end in ends), sum(end["epochs"] for end in ends))
-
 
 class Ledger:
     """Entries by number, and of each trial by key: specification, attempts begun, the course of its objective."""
@@ -199,6 +193,17 @@ class Ledger:
             "environment": end.get("environment"),
         }
 
+    def outcome(self, entry: Entry) -> Outcome:
+        """How a point went, by the worst status of its replicates: one that diverges on one of five seeds diverged."""
+        keys = [key for key in entry.trials if key in entry.ends]
+        ends = [entry.ends[key] for key in keys]
+        status = max((end["status"] for end in ends), key=STATUSES.index)
+        values = tuple(end["value"] for end in ends)
+        courses = [{point.epoch: point.value for point in self._judged.get(key, ())} for key in keys]
+        common = sorted(set.intersection(*(set(course) for course in courses)))
+        course = tuple((epoch, math.fsum(course[epoch] for course in courses) / len(courses)) for epoch in common)
+        return Outcome(status, values, sum(end["epochs"] for end in ends), course)
+
     def promised(self) -> int:
         """Epochs still to come at most from points of the search that are not over."""
         keys = {key for each in self.untold.values() if each.assignment.stage == "search" for key in each.open}
@@ -220,7 +225,7 @@ class Ledger:
             for each in self.entries.values()
             if each.cell == entry.cell and each is not entry and not each.raced and not each.open
         ]
-        means = [(_mean(each.outcome().values, self.sign), each.number) for each in whole if _is_finished(each)]
+        means = [(_mean(self.outcome(each).values, self.sign), each.number) for each in whole if _is_finished(each)]
         return self.entries[min(means)[1]] if means else None
 
 

@@ -35,8 +35,7 @@ def replay(journal: Journal, ledger: Ledger, procedure: Procedure) -> Replayed:
             procedure.remember(assignment)
             ledger.enter_twin(body["number"], assignment, body["twin"])
         elif event.kind == "told":
-            entry, told = ledger.entries[body["number"]], body["outcome"]
-            outcome = Outcome(told["status"], tuple(told["values"]), told["epochs"])
+            entry, outcome = ledger.entries[body["number"]], Outcome.of(body["outcome"])
             procedure.tell(entry.number, outcome)
             ledger.told(entry, outcome)
             replayed.seen = event.sequence

@@ -273,12 +273,9 @@ class Execution:
                 if not self._outcomes:
                     return worked
                 entry = self._outcomes[0]
-            outcome = entry.outcome()
+            outcome = self._ledger.outcome(entry)
             self._procedure.tell(entry.number, outcome)
-            body = {
-                "number": entry.number,
-                "outcome": {"status": outcome.status, "values": list(outcome.values), "epochs": outcome.epochs},
-            }
+            body = {"number": entry.number, "outcome": outcome.described()}
             with self._state:
                 self._seen = self.journal.append("told", body)
                 self._ledger.told(entry, outcome)

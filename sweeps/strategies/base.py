@@ -15,11 +15,12 @@ then runs over it.
 from __future__ import annotations
 
 import math
+import statistics
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,11 +70,23 @@ class Done:
 @dataclass(frozen=True)
 class Outcome:
     """How a point went: its status, the objective of each replicate (None where there is none), and the epochs it
-    took."""
+    took. `course` holds (epoch, mean objective) at the decision points where it might have been stopped early."""
 
     status: Status
     values: tuple[float | None, ...] = ()
     epochs: int = 0
+    course: tuple[tuple[int, float], ...] = ()
+
+    def described(self) -> dict[str, Any]:
+        """As JSON, for the journal."""
+        course = {"course": [list(each) for each in self.course]} if self.course else {}
+        return {"status": self.status, "values": list(self.values), "epochs": self.epochs, **course}
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Outcome:
+        """What `described` gave."""
+        course = tuple((int(epoch), float(value)) for epoch, value in body.get("course", ()))
+        return cls(body["status"], tuple(body["values"]), body["epochs"], course)
 
 
 class Strategy(Protocol):
@@ -190,11 +203,11 @@ class History(ABC):
 
     def scored(self) -> Iterator[tuple[Point, float]]:
         """Points told with their value, smaller is better; infinite where any replicate failed. Lost points, which say
-        nothing, are left out; stopped ones count as `censored` says."""
+        nothing, are left out; stopped ones count as `comparable` says."""
         told = [(point, outcome) for point, outcome in self.told if outcome.status != "lost"]
-        scores = np.array([self.score(outcome) for _, outcome in told])
-        stopped = np.array([outcome.status == "stopped" for _, outcome in told], dtype=bool)
-        yield from zip((point for point, _ in told), censored(scores, stopped).tolist(), strict=True)
+        outcomes = [outcome for _, outcome in told]
+        scores = comparable(np.array([self.score(outcome) for outcome in outcomes]), outcomes, self.sign)
+        yield from zip((point for point, _ in told), scores.tolist(), strict=True)
 
     def score(self, outcome: Outcome) -> float:
         """The mean over replicates, smaller is better; inf for a failure, for a replicate that failed counts against
@@ -218,14 +231,25 @@ class History(ABC):
         return next((point for place in places if (point := grid.point(place)) not in self.seen), None)
 
 
-def censored(scores: NDArray[np.float64], stopped: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Scores, shape (n,), smaller is better, with those of points that were stopped early as far as they can be
-    believed.
+def comparable(scores: NDArray[np.float64], outcomes: Sequence[Outcome], sign: float) -> NDArray[np.float64]:
+    """Scores, shape (n,), smaller is better, with those of points that were stopped early made comparable.
 
-    Such a point's value is that of fewer epochs. What is known besides is that at that epoch others were ahead of it,
-    so it never counts as better than the median of the finished points; where it is worse, its value stands.
+    Such a point's value is one of fewer epochs: beside those of whole trainings it would look worse than it is, and
+    keep a model away from the neighbourhood of the best. So it counts with what the finished points gained from that
+    epoch to their end (the median), but never as better than the best of them: others were ahead of it.
     """
-    finished = scores[~stopped & np.isfinite(scores)]
-    if not len(finished) or not stopped.any():
+    stopped = np.array([outcome.status == "stopped" for outcome in outcomes], dtype=bool)
+    finished = [place for place in range(len(scores)) if not stopped[place] and math.isfinite(scores[place])]
+    if not finished or not stopped.any():
         return scores
-    return np.where(stopped, np.maximum(scores, np.median(finished)), scores)
+    gains: dict[int, list[float]] = {}
+    for place in finished:
+        for epoch, value in outcomes[place].course:
+            gains.setdefault(epoch, []).append(float(scores[place]) - sign * value)
+    usual = {epoch: statistics.median(values) for epoch, values in gains.items()}
+    found = scores.copy()
+    for place in np.flatnonzero(stopped).tolist():
+        course = outcomes[place].course
+        gain = usual.get(course[-1][0], 0.0) if course else 0.0
+        found[place] = max(scores[place] + gain, scores[finished].min())
+    return found

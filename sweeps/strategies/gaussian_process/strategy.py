@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sweeps.space import Point
-from sweeps.strategies.base import STRATEGIES, Done, Option, Outcome, Proposal, Wait, censored
+from sweeps.strategies.base import STRATEGIES, Done, Option, Outcome, Proposal, Wait, comparable
 from sweeps.strategies.gaussian_process.candidates import candidates
 from sweeps.strategies.gaussian_process.features import Array, Features
 from sweeps.strategies.gaussian_process.objective import Objective
@@ -30,7 +29,6 @@ from sweeps.strategies.random import SAMPLING, Random
 if TYPE_CHECKING:
     from sweeps.strategies.gaussian_process.surrogate import Fitted, Surrogate
 
-Bools = NDArray[np.bool_]
 ACQUISITIONS = ("EI", "LCB", "PI")
 INITIAL = Option(
     "initial", "integer", 10, low=2, high=10_000, doc="points before the model is asked; at most a third of `trials`"
@@ -46,22 +44,27 @@ ACQUISITION = Option(
 
 @dataclass(frozen=True)
 class Observations:
-    """What has been told, as numbers: places in the unit cube (n, axes), values (n,) with inf for failures, which of
-    them were stopped early (n,), and each point's finished replicates."""
+    """What has been told: places in the unit cube (n, axes), values (n,), smaller is better, with inf for failures, and
+    the outcomes themselves."""
 
     places: Array
     values: Array
-    stopped: Bools
-    replicates: tuple[Array, ...]
+    outcomes: tuple[Outcome, ...]
+    sign: float
 
     @property
     def losses(self) -> Array:
-        """What the model believes, shape (n,): a value of fewer epochs only so far as it can be compared."""
-        return censored(self.values, self.stopped)
+        """What the model believes, shape (n,): values of fewer epochs made comparable."""
+        return comparable(self.values, self.outcomes, self.sign)
+
+    @property
+    def replicates(self) -> Iterator[Array]:
+        """Each point's finished replicates."""
+        return (_finite(outcome, self.sign) for outcome in self.outcomes)
 
     def first(self, length: int) -> Observations:
         """The history as it was when it had that length."""
-        return Observations(self.places[:length], self.values[:length], self.stopped[:length], self.replicates[:length])
+        return Observations(self.places[:length], self.values[:length], self.outcomes[:length], self.sign)
 
     def noise(self, objective: Objective) -> float | None:
         """The variance of a point's mean target, from how its replicates differ; None without replicates."""
@@ -118,8 +121,7 @@ class GaussianProcess(Random):
         rows = [(place, outcome) for place, outcome in rows if outcome.status != "lost"]
         places = np.array([place for place, _ in rows]).reshape(len(rows), len(self.space.axes))
         values = np.array([self.score(outcome) for _, outcome in rows])
-        stopped = np.array([outcome.status == "stopped" for _, outcome in rows], dtype=bool)
-        return Observations(places, values, stopped, tuple(_finite(outcome, self.sign) for _, outcome in rows))
+        return Observations(places, values, tuple(outcome for _, outcome in rows), self.sign)
 
     def modelled(self, number: int, observed: Observations) -> Proposal | None:
         """The most promising point that is new, with what the model expects of it; None if every candidate is known."""
