@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sweeps.cli.train import Clock
 
 SHOWN = 5
+BUDGETS = ("seconds", "epochs", "target", "plateau")  # reached before the number of points was
 MOST_CONFIRMED = 12
 
 
@@ -75,7 +76,7 @@ def _model(folder: ExecutionFolder) -> dict[str, Any] | None:
 
 
 def print_counts(console: Console, status: Status) -> None:
-    """One line: how many trials ended, and how."""
+    """How many trials ended, and how; which budget ended the search, where one did."""
     counts = status.counts()
     parts = [f"{count} {name.replace('_', ' ')}" for name, count in sorted(counts.items())]
     if status.skipped:
@@ -83,6 +84,9 @@ def print_counts(console: Console, status: Status) -> None:
     console.print(
         f"{status.execution}: {status.state}; trials: {', '.join(parts) or 'none yet'}", highlight=False, soft_wrap=True
     )
+    reached = [name for name in (status.closed or "").split(", ") if name in BUDGETS]
+    if reached:
+        console.print(f"the search ended by budget.{reached[0]}", highlight=False)
 
 
 def print_best(console: Console, status: Status, n: int = SHOWN) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from sweeps.definition import Definition
 
-USUAL_SHARE = 10  # the grace that is not given: a tenth of the longest training
+USUAL_SHARE = 5  # the grace that is not given: a fifth of the longest training (tests/benchmarks/early_stopping.py)
 
 
 @dataclass(frozen=True)
