@@ -55,7 +55,7 @@ schedule: $(linked)  ## run SWEEP= again at the times of WHEN= and say what chan
 	@$(VENV)/bin/sweep schedule "$(WHEN)" "$(SWEEP)" --run $(run_options)
 
 test: $(test_ready)  ## run the tests: all, or TESTS='tests/model -k adam'
-	@$(VENV)/bin/pytest -n 2 --dist loadgroup --no-loadscope-reorder $(TESTS)
+	@$(VENV)/bin/pytest -n 2 --no-loadscope-reorder $(TESTS)
 
 check: $(test_ready)  ## check layout, lint, types and the imports between the rooms
 	@failed=; \

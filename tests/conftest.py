@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import pytest
 import threadpoolctl
@@ -23,14 +25,23 @@ def pytest_configure() -> None:
     threadpoolctl.threadpool_limits(limits=1)  # for those that plugins have loaded already
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For `--dist loadgroup`: what starts sweeps and servers goes one after the other, and first, for it takes longest;
-    the tests of any other module stay together, for they share what they have set up."""
-    for item in items:
-        serial = item.path.parent.name in ROOMS_OF_SERVICES
-        item.add_marker(pytest.mark.xdist_group("services" if serial else item.path.stem))
+    """What starts sweeps and servers comes first, for it takes longest."""
     items.sort(key=lambda item: item.path.parent.name not in ROOMS_OF_SERVICES)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With two processes (`-n 2`): sweeps and servers are started one after the other by one of them, and the tests of
+    any other module stay together, for they share what they have set up."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Rooms(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "services" if Path(file).parent.name in ROOMS_OF_SERVICES else file
+
+    return Rooms(config, log)
 
 
 @pytest.hookimpl(trylast=True)

@@ -167,7 +167,7 @@ def test_what_is_given_to_make_is_given_to_sweep(clone: Clone) -> None:
 def test_the_tests_get_their_tools_from_their_lock(clone: Clone) -> None:
     assert clone.make("test", "TESTS=tests/model -k adam").returncode == 0
     assert "-r tests/requirements.lock" in clone.asked()
-    assert clone.asked().splitlines()[-1] == "pytest -n 2 --dist loadgroup --no-loadscope-reorder tests/model -k adam"
+    assert clone.asked().splitlines()[-1] == "pytest -n 2 --no-loadscope-reorder tests/model -k adam"
 
 
 def test_each_benchmark_that_make_runs_is_there(clone: Clone) -> None:
