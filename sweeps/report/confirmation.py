@@ -167,12 +167,13 @@ def optimism_of(evidence: Evidence, asked: Asked | None = None) -> Optimism | No
 
 
 def _without_a_point(evidence: Evidence, asked: Asked, points: Mapping[tuple[str, int], str]) -> list[tuple[str, int]]:
-    """The searches, of an execution that is over, that tried points and found none with a value."""
+    """The searches, of an execution that is over, that tried points of which none has a value."""
     if not asked.closed or not is_comparison(asked):
         return []
     mine = [run for run in evidence.runs if run.execution == asked.execution and run.stage != CONFIRMATION]
     tried = dict.fromkeys((run.level, run.repeat) for run in mine if run.ended)
-    return [name for name in tried if name not in points]
+    valued = {(run.level, run.repeat) for run in mine if run.counts}
+    return [name for name in tried if name not in points and name not in valued]
 
 
 def _point(run: Run, given: set[str]) -> str:

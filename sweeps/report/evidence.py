@@ -200,13 +200,13 @@ class Evidence:
         return found
 
     def tested(self, levels: Mapping[str, Mapping[str, str]] | None = None) -> list[PointResult]:
-        """The points' results; `levels`: of each run's key, what level it has of which factor."""
+        """The points' results; `levels`: of each run's id, what level it has of which factor."""
         if levels is None:
             return self._tested
         return [
             result
             for name, runs in self.points.items()
-            if (result := point_result(name, runs, levels.get(runs[0].key, {}))) is not None
+            if (result := point_result(name, runs, levels.get(runs[0].id, {}))) is not None
         ]
 
     @cached_property

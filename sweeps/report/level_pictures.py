@@ -21,8 +21,8 @@ MOST_INTERVALS = 200  # points whose intervals widen the axis
 
 def level_summaries(evidence: Evidence, factor: Factor, runs: Sequence[Run] | None = None) -> list[LevelSummary]:
     """What each level reached, in the factor's order, over all runs or the given ones."""
-    chosen = {run.key for run in (evidence.runs if runs is None else runs)}
-    levels = {run.key: {factor.name: factor.of(run)} for run in evidence.runs if run.key in chosen}
+    chosen = {run.id for run in (evidence.runs if runs is None else runs)}
+    levels = {run.id: {factor.name: factor.of(run)} for run in evidence.runs if run.id in chosen}
     points = [point for point in evidence.tested(levels) if factor.name in point.levels]
     return summarize(points, factor.name, factor.levels, minimize=evidence.minimize)
 

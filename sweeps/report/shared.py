@@ -35,5 +35,6 @@ def with_shared(asked: Sequence[Asked], runs: Sequence[Run]) -> tuple[Run, ...]:
                     )
                     for run in trained.get((each.execution, skipped.get("twin", -1)), ())
                     if run.stage == skipped.get("stage", run.stage)
+                    and (run.level, run.repeat) != (level, int(skipped.get("repeat") or 0))
                 ]
     return tuple(found)

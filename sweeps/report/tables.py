@@ -64,7 +64,7 @@ def best_points(evidence: Evidence) -> Table:
                 f"{found.n}{lost}",
             ]
         row += [metric_text(other, mean_last(runs, other))] if other else []
-        row += [f"#{runs[0].order}", " ".join(run.id[:8] for run in runs)]
+        row += [f"#{runs[0].order}", " ".join(run.trained_as[:8] for run in runs)]
         rows.append(tuple(row))
     if not ranked:
         return Table(tuple(head), (), "No point has a value.")
@@ -168,7 +168,7 @@ def failures(evidence: Evidence, most: int = 25) -> tuple[list[Failure], str]:
 def _failure(runs: Sequence[Run]) -> Failure:
     first = runs[0]
     trial = f"#{first.order}" + (f", {len(runs)} replicates" if len(runs) > 1 else "")
-    names = " ".join(run.id[:8] for run in runs)
+    names = " ".join(run.trained_as[:8] for run in runs)
     return Failure(
         trial, point_text(first.point), first.status.replace("_", " "), _last_line(first), first.error[-4000:], names
     )
@@ -210,7 +210,7 @@ def all_trials(evidence: Evidence, most: int = ROWS) -> Table:
             epochs,
             seconds_text(run.seconds),
             ", ".join(finding.name.replace("_", " ") for finding in run.findings),
-            run.id[:8],
+            run.trained_as[:8],
         ]
         rows.append(tuple(row))
     left_out = len(ordered) - len(rows)

@@ -126,7 +126,7 @@ def confirmed_trials(evidence: Evidence, most: int = ROWS // 2) -> Table | None:
     for run in runs[:most]:
         row = [f"#{run.order}"] + [run.execution] * several + [level_of(run), str(run.repeat + 1), str(run.replicate)]
         row += [point_text(run.point), *(metric_text(metric, run.last(metric)) for metric in metrics)]
-        row += [run.status.replace("_", " "), seconds_text(run.seconds), _diagnoses(run), run.id[:8]]
+        row += [run.status.replace("_", " "), seconds_text(run.seconds), _diagnoses(run), run.trained_as[:8]]
         rows.append(tuple(row))
     note = f"The first {most} of {count_text(len(runs), 'training')}; trials.csv has all." if len(runs) > most else ""
     return Table(tuple(head), tuple(rows), note)

@@ -80,6 +80,8 @@ def range_text(metric: str, low: float | None, high: float | None) -> str:
     """`0.077 – 0.085`; a dash where it is not known."""
     if low is None or high is None:
         return "–"
+    if is_share(metric):  # an interval of few values may reach beyond what a share can be
+        low, high = max(low, 0.0), min(high, 1.0)
     return f"{metric_text(metric, low)} – {metric_text(metric, high)}"
 
 

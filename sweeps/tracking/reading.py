@@ -7,7 +7,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -234,9 +234,10 @@ def _listed(store: Store) -> str:
 
 def _read(store: Store, experiment: str, summary: FoundRun) -> ExecutionRecord:
     name = summary.tags[names.EXECUTION]
-    runs = list(store.runs([experiment], {names.KIND: "trial", names.EXECUTION: name}))
+    runs = [_light(run) for run in store.runs([experiment], {names.KIND: "trial", names.EXECUTION: name})]
     jobs: list[Callable[[Path], Mapping[str, Any]]] = [partial(_document, store, summary, names.EXECUTION_FILE)]
-    jobs += [partial(_trial_document, store, run) for run in runs]
+    known: dict[Any, Any] = {}
+    jobs += [partial(_trial_document, store, run, known) for run in runs]
     document, *documents = _all(jobs, at_once=1 if local_folder(summary.artifact_uri) else _AT_ONCE)
     trials = [
         TrialRecord(run.run_id, each, {**_params(each), "data.name": run.parameters.get("data.name")})
@@ -260,10 +261,34 @@ def _params(document: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
-def _trial_document(store: Store, run: FoundRun, folder: Path) -> Mapping[str, Any]:
+def _trial_document(store: Store, run: FoundRun, known: dict[Any, Any], folder: Path) -> Mapping[str, Any]:
     if run.status in names.WHOLE:
-        return _document(store, run, names.RECORDS_FILE, folder)
+        return _shared(_document(store, run, names.RECORDS_FILE, folder), known)
     return _unfinished_document(store, run)
+
+
+def _light(run: FoundRun) -> FoundRun:
+    """A whole run without what its document says again: of thousands, that would be many megabytes."""
+    if run.status not in names.WHOLE:
+        return run
+    tags = {name: run.tags[name] for name in (names.EXECUTION,) if name in run.tags}
+    parameters = {name: run.parameters[name] for name in ("data.name",) if name in run.parameters}
+    return replace(run, tags=tags, parameters=parameters, metrics={})
+
+
+def _shared(document: Mapping[str, Any], known: dict[Any, Any]) -> Mapping[str, Any]:
+    """The document with the parts that most trials have in common kept in memory once, by `known`: of ten thousand
+    trials they would be a third of a gigabyte.
+    """
+    common = {name: document[name] for name in ("environment", "data", "plugins") if name in document}
+    common = {name: known.setdefault(json.dumps(part, sort_keys=True), part) for name, part in common.items()}
+    records = document.get("records")
+    for record in records if isinstance(records, list) else ():
+        layers = record.get("activations") if isinstance(record, dict) else None
+        for layer in layers if isinstance(layers, list) else ():
+            if isinstance(layer, dict) and isinstance(layer.get("edges"), list):
+                layer["edges"] = known.setdefault(repr(layer["edges"]), layer["edges"])
+    return {**document, **common}
 
 
 def _unfinished_document(store: Store, run: FoundRun) -> Mapping[str, Any]:

@@ -150,6 +150,25 @@ def test_lost_trainings_count_as_guesses_and_a_search_without_a_point_as_all_los
     assert "adam: 5 of 18" in page.answer.detail
 
 
+def test_a_training_that_two_levels_asked_for_counts_for_both() -> None:
+    record = compared()
+    gone = {"stage": "confirmation", "level": "adam", "repeat": 2}
+    as_sgd = {**gone, "level": "sgd"}
+    kept = [trial for trial in record.trials if {**trial.document, **gone} != trial.document]
+    first = next(trial for trial in kept if {**trial.document, **as_sgd} == trial.document)
+    skipped = {**gone, "number": 999, "twin": first.order, "point": {}, "why": "the same", "reason": {"rank": 1}}
+    document = {**record.document, "skipped": [skipped]}
+    evidence = gather([ExecutionRecord(record.name, record.run_id, "1", document, tuple(kept))])
+    confirmed = {(each.level, each.repeat): each for each in confirmed_of(evidence)}
+    assert confirmed["adam", 2].scores == confirmed["sgd", 2].scores
+    assert len(confirmed["adam", 2].scores) == 3
+    page = make_page(evidence)
+    assert page.subject.endswith("123 trainings")
+    assert all(re.fullmatch("sweep reproduce [0-9a-f]{32}", text) for _, text in page.commands if "reproduce" in text)
+    lacking = gather([ExecutionRecord(record.name, record.run_id, "1", record.document, tuple(kept))])
+    assert ("adam", 2) not in {(each.level, each.repeat) for each in confirmed_of(lacking)}  # not known is not failed
+
+
 def test_what_is_under_way_stands_in_no_score() -> None:
     record = compared()
     trials = list(record.trials)

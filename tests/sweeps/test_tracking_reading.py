@@ -61,6 +61,8 @@ def test_an_execution_is_read_back_as_it_was_journalled(storage: Path) -> None:
         (3, 0, "t3"),
     ]
     first, _, diverged, failed = record.trials
+    one, other = (trial.records[0]["activations"][0]["edges"] for trial in record.trials[:2])
+    assert one is other  # thousands of trials share them
     params = first.params
     assert (params["learning_rate"], params["hidden"], params["batch_normalization"]) == (0.5, [64, 32], True)
     assert (params["optimizer"], params["data.name"]) == ("sgd", "digits")
