@@ -17,7 +17,8 @@ from sweeps.report.surrogate_pictures import steps_picture
 
 
 def comparison_sections(evidence: Evidence, factor: Factor) -> list[Section]:
-    """The confirmed trainings' curves and insides, then the searches."""
+    """The first execution's confirmed trainings, their curves and insides, then its searches."""
+    evidence = evidence.of(evidence.first.execution)
     confirmed, searched = evidence.confirmed, evidence.searched
     curves = [curves_picture(confirmed, factor, kind, confirmed=True) for kind in ("loss", "accuracy")]
     ranges = range_pictures(searched, factor)

@@ -150,6 +150,10 @@ class Evidence:
         """The execution that the report is named after."""
         return self.asked[0]
 
+    def of(self, execution: str) -> Evidence:
+        """The runs of one execution."""
+        return replace(self, runs=tuple(run for run in self.runs if run.execution == execution))
+
     @cached_property
     def searched(self) -> Evidence:
         """The trials of the search alone: what was chosen from, and never what was judged."""

@@ -140,6 +140,8 @@ def cautions(evidence: Evidence, verdict: Verdict) -> tuple[str, ...]:
     if under_way or not first.closed:
         many = f"{count_text(under_way, 'training')} had not ended" if under_way else "The execution had not ended"
         told.append(f"{many} when this report was made: the verdict may change.")
+    if is_comparison(first) and len(evidence.asked) > 1:
+        told.append(f"Pictures and tables by level are of {first.execution}; of the others the verdicts are told.")
     if is_comparison(first) and verdict.scope == "points":
         told.append(
             "Each level was tuned once (repeats = 1), so this speaks of the points as tuned here: another search "

@@ -43,7 +43,8 @@ def judged_levels(evidence: Evidence, verdict: Verdict) -> Table:
     plain = not is_comparison(evidence.first)
     head = [("point" if plain else "level", False), (f"{metric_words(metric)}, mean ± std", True)]
     head += [("95 % interval", True), ("min – max", True), (f"{verdict.unit}s", True), ("failed", True)]
-    head += [("its settings" if plain else "confirmed points", False)]
+    lost = {} if plain else _lost_in_search(evidence)
+    head += [("lost in search", True)] * bool(lost) + [("its settings" if plain else "confirmed points", False)]
     rows = []
     for level in verdict.levels:
         found, failures = level.estimate, level.failures
@@ -57,14 +58,27 @@ def judged_levels(evidence: Evidence, verdict: Verdict) -> Table:
                 range_text(metric, found.smallest, found.largest),
                 str(len(level.units)),
                 f"{failures.count} of {failures.total}{rate}",
+                *([lost.get(level.level, "–")] if lost else []),
                 shown or "as given",
             )
         )
     note = (
         f"Over {verdict.unit}s; intervals are of the mean (Student's t). “failed”: confirmed trainings that diverged "
         f"or raised, with the 95 % interval of that rate; each counts as a guess, {metric_text(metric, verdict.worst)}."
+        + (" “lost in search”: searched trials without a value." if lost else "")
     )
     return Table(tuple(head), tuple(rows), note)
+
+
+def _lost_in_search(evidence: Evidence) -> dict[str, str]:
+    """How many of each level's searched trials ended without a value."""
+    counts: dict[str, list[int]] = {}
+    for run in evidence.of(evidence.first.execution).searched.runs:
+        if run.level and run.ended:
+            found = counts.setdefault(run.level, [0, 0])
+            found[0] += run.lost
+            found[1] += 1
+    return {level: f"{lost} of {total}" for level, (lost, total) in counts.items()}
 
 
 def judged_pairs(evidence: Evidence, verdict: Verdict) -> Table | None:

@@ -148,6 +148,9 @@ def test_lost_trainings_count_as_guesses_and_a_search_without_a_point_as_all_los
     assert (verdict.level("adam").failures.count, verdict.level("adam").failures.total) == (5, 18)
     page = make_page(evidence)
     assert "adam: 5 of 18" in page.answer.detail
+    assert page.sure is not None
+    lost = {row[0]: row[6] for row in page.sure.levels.rows}
+    assert lost == {"adam": "4 of 24", "momentum": "0 of 24", "sgd": "0 of 24"}
 
 
 def test_a_training_that_two_levels_asked_for_counts_for_both() -> None:
@@ -230,6 +233,8 @@ def test_tables_keep_stage_level_and_repeat(files: Path) -> None:
 def test_several_executions_have_a_verdict_each() -> None:
     page = make_page(gather([compared(), compared("optimizers-2")]))
     assert "optimizers-2: " in page.answer.detail
+    (loss,) = [picture for section in page.sections for picture in section.pictures if picture.name == "loss-optimizer"]
+    assert "18 replicates" in loss.panels[0].source
     assert page.sure is not None
     assert page.sure.levels.rows[0][4] == "6"
 
