@@ -84,9 +84,14 @@ class Frame:
             right - left < 3.2 * (len(one) + len(other)) + 4 for (left, one), (right, other) in pairwise(marks)
         )
         for place, (x, text) in enumerate(marks):
-            self.sheet.text(x, self.bottom + (22 if crowded and place % 2 else 11), text, across="center", size=SMALL)
+            self.tick(x, self.bottom + (22 if crowded and place % 2 else 11), text)
         if label:
             self.sheet.text(self.right, self.bottom + 25, label, across="right", size=SMALL)
+
+    def tick(self, x: float, y: float, text: str) -> None:
+        """A label centred on x, or as near to it as the sheet's edges allow."""
+        half = 3.1 * len(text)
+        self.sheet.text(min(max(x, half), self.sheet.width - half), y, text, across="center", size=SMALL)
 
     def vertical(self, *, ticks: Sequence[Tick] | None = None, count: int = 4, label: str = "") -> None:
         """The left axis: faint lines across the box, labels left of it, the name of what it shows above them."""

@@ -73,7 +73,7 @@ def values_by_level(
     for at, text in ticks:
         x = frame.left + (at - low) / (high - low) * frame.width
         sheet.rules([(x, frame.bottom, x, frame.bottom + 3)], LIGHT["ghost"])
-        sheet.text(x, frame.bottom + 12, text, across="center", size=SMALL)
+        frame.tick(x, frame.bottom + 12, text)
     sheet.text(frame.left, frame.bottom + 28, label, size=SMALL)
     return Panel(sheet)
 

@@ -236,7 +236,8 @@ def _facts(evidence: Evidence) -> list[tuple[str, str]]:
     facts.append(
         ("Objective", f"{metric_words(evidence.objective)}, {'lower' if evidence.minimize else 'higher'} is better")
     )
-    facts.append(("Search", value_text(first.search.get("strategy", "")).replace("_", " ")))
+    if runs or not judged:
+        facts.append(("Search", value_text(first.search.get("strategy", "")).replace("_", " ")))
     data = first.data
     sizes = [f"{int(data[part]):,}" for part in ("train", "validation", "test") if isinstance(data.get(part), int)]
     facts.append(

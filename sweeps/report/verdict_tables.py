@@ -13,10 +13,13 @@ from sweeps.report.confirmation import (
     confirmations,
     confirmed_of,
     is_comparison,
+    is_tuned,
     level_of,
+    levels_of,
     measure_of,
     optimism_of,
     section_of,
+    values_of,
     verdict_of,
 )
 from sweeps.report.evidence import Asked, Evidence, Run
@@ -43,8 +46,11 @@ def judged_levels(evidence: Evidence, verdict: Verdict) -> Table:
     plain = not is_comparison(evidence.first)
     head = [("point" if plain else "level", False), (f"{metric_words(metric)}, mean ± std", True)]
     head += [("95 % interval", True), ("min – max", True), (f"{verdict.unit}s", True), ("failed", True)]
-    lost = {} if plain else _lost_in_search(evidence)
-    head += [("lost in search", True)] * bool(lost) + [("its settings" if plain else "confirmed points", False)]
+    lost, tuned = {} if plain else _lost_in_search(evidence), is_tuned(evidence.first)
+    given = {str(level["name"]): values_of(level) for level in levels_of(evidence.first)}
+    head += [("lost in search", True)] * bool(lost) + [
+        ("its settings" if plain or not tuned else "confirmed points", False)
+    ]
     rows = []
     for level in verdict.levels:
         found, failures = level.estimate, level.failures
@@ -59,7 +65,7 @@ def judged_levels(evidence: Evidence, verdict: Verdict) -> Table:
                 str(len(level.units)),
                 f"{failures.count} of {failures.total}{rate}",
                 *([lost.get(level.level, "–")] if lost else []),
-                shown or "as given",
+                shown or (point_text(given[level.level]) if not tuned and given.get(level.level) else "none"),
             )
         )
     note = (

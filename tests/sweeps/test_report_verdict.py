@@ -109,6 +109,10 @@ def test_with_nothing_to_tune_it_speaks_of_the_settings() -> None:
     page = make_page(gather([settings()]))
     assert "at these settings" in page.answer.headline
     assert "both beat half" in page.answer.headline
+    assert page.sure is not None
+    assert {row[0]: row[-1] for row in page.sure.levels.rows} == {
+        "none": "dropout 0", "l2": "l2", "half": "dropout 0.5",
+    }  # fmt: skip
     assert not page.best.rows
     assert "best" not in dict(page.contents)
     assert [section.name for section in page.sections] == ["curves"]
