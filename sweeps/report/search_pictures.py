@@ -122,7 +122,7 @@ def edge_alarms(evidence: Evidence, factor: Factor | None = None) -> list[str]:
     for whose, best in bests.items():
         point = evidence.points[best.name][0].point
         for axis in numeric_axes(evidence):
-            side = _side(axis, point.get(axis.name))
+            side = side_of(axis, point.get(axis.name))
             if side is not None and not (factor is not None and axis.name == factor.name):
                 sides.setdefault((axis.name, side, value_text(point[axis.name])), []).append(whose)
     return [
@@ -132,12 +132,27 @@ def edge_alarms(evidence: Evidence, factor: Factor | None = None) -> list[str]:
     ]
 
 
-def _side(axis: Axis, value: object) -> str | None:
+def side_of(axis: Axis, value: object) -> str | None:
+    """The end of its range that a value lies at, if the optimum may lie beyond: not where the hyper-parameter itself
+    ends there, as a dropout of 0 does.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if axis.choices:
-        return "low" if value == min(axis.choices) else "high" if value == max(axis.choices) else None
-    return edge(float(value), axis.low, axis.high, log=axis.log)
+        side = "low" if value == min(axis.choices) else "high" if value == max(axis.choices) else None
+    else:
+        side = edge(float(value), axis.low, axis.high, log=axis.log)
+    return None if side is None or _is_bound(axis, side) else side
+
+
+def _is_bound(axis: Axis, side: str) -> bool:
+    from model.hyperparameters import hyperparameters
+
+    known = hyperparameters().get(axis.name)
+    ends = [float(each) for each in axis.choices if isinstance(each, int | float)] or [axis.low, axis.high]
+    if known is None:
+        return False
+    return min(ends) == known.low if side == "low" else max(ends) == known.high
 
 
 def kind_of(run: Run) -> str:

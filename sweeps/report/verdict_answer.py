@@ -6,7 +6,6 @@ import math
 from collections import Counter
 
 from sweeps.comparison import Optimism, Verdict, advice, claims, covers, failed_trainings, sentence
-from sweeps.comparison.points import edge
 from sweeps.report.answer import FEW, Answer
 from sweeps.report.confirmation import (
     RANKS,
@@ -22,6 +21,7 @@ from sweeps.report.confirmation import (
     verdict_of,
 )
 from sweeps.report.evidence import Asked, Evidence, Run
+from sweeps.report.search_pictures import side_of
 from sweeps.report.words import (
     count_text,
     listed,
@@ -168,10 +168,8 @@ def edges(evidence: Evidence) -> list[str]:
     given = {str(level["name"]): values_of(level) for level in levels_of(first)}
     for (level, _), run in points.items():
         for axis in first.axes:
-            value = run.point.get(axis.name)
-            known = isinstance(value, int | float) and not isinstance(value, bool) and not axis.choices
-            if known and axis.name not in given.get(level, {}) and axis.high > axis.low:
-                side = edge(float(value or 0.0), axis.low, axis.high, log=axis.log)
+            if axis.name not in given.get(level, {}):
+                side = side_of(axis, run.point.get(axis.name)) if axis.numeric else None
                 if side is not None:
                     sides[level, axis.name, side] += 1
     return [

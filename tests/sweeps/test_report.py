@@ -19,12 +19,14 @@ import pytest
 
 from sweeps.report import write_report
 from sweeps.report.answer import answer
+from sweeps.report.evidence import Axis
 from sweeps.report.factors import find_factors
 from sweeps.report.gathering import gather
 from sweeps.report.inside_pictures import histograms_picture
 from sweeps.report.level_tables import levels_table
 from sweeps.report.markdown import escape
 from sweeps.report.page import make_page
+from sweeps.report.search_pictures import side_of
 from sweeps.report.tables import best_points, guarded, trials_csv
 from sweeps.tracking import ExecutionRecord, TrialRecord
 from tests.sweeps.report_records import (
@@ -205,6 +207,12 @@ def test_a_best_value_on_the_edge_of_its_range_raises_an_alarm() -> None:
     trials = [told({"learning_rate": rate}, 1.0 - rate / 2) for rate in (0.01, 0.1, 1.0)]
     alarms = answer(gather([execution("digits-1", trials, [RATES])]), None).cautions
     assert any("The best learning_rate (1) lies at the high end" in each for each in alarms)
+
+
+def test_an_end_beyond_which_there_is_nothing_raises_none() -> None:
+    dropout = Axis("dropout", (), 0.0, 0.5)
+    assert (side_of(dropout, 0.0), side_of(dropout, 0.25), side_of(dropout, 0.5)) == (None, None, "high")
+    assert side_of(Axis("dropout", (), 0.1, 0.5), 0.1) == "low"
 
 
 def test_nothing_finished_and_nothing_at_all_are_pages_too(tmp_path: Path) -> None:
