@@ -21,14 +21,14 @@ def comparison_sections(evidence: Evidence, factor: Factor) -> list[Section]:
     evidence = evidence.of(evidence.first.execution)
     confirmed, searched = evidence.confirmed, evidence.searched
     curves = [curves_picture(confirmed, factor, kind, confirmed=True) for kind in ("loss", "accuracy")]
-    ranges = range_pictures(searched, factor)
     time = [target_picture(evidence, factor), gaps_picture(evidence, factor)]
     # Where levels chose an activation, those that they did not choose are worth a look, too.
     looked = evidence if any(axis.name == "activation" for axis in evidence.axes) else confirmed
     inside = [histograms_picture(looked, factor), gradients_picture(looked, factor)]
     shares = [shares_picture(looked, factor, prefix) for prefix in ("dead", "saturated")]
     sections = [
-        Section("curves", "Learning curves of the confirmed trainings", there([*ranges, *curves, *time])),
+        Section("works", "Where training works", tuple(range_pictures(searched, factor))),
+        Section("curves", "Learning curves of the confirmed trainings", there([*curves, *time])),
         Section("inside", "Inside the networks", there([*inside, *shares, ravine_picture(factor)])),
     ]
     if searched.runs:
