@@ -20,6 +20,7 @@ from pathlib import Path
 
 from PIL import Image
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.chrome.service import Service
 
 from cluster.tracking_server import comparison_link, running_server
@@ -46,8 +47,7 @@ def main() -> None:
             for name, figures in FIGURES.items():
                 browser.get((storage / f"{name}-1" / "report" / "report.html").as_uri())
                 for figure, picture in figures.items():
-                    element = find(browser, f"#figure-{figure}")[0] if figure else None
-                    _write(picture, element.screenshot_as_png if element else browser.get_screenshot_as_png())
+                    _write(picture, _shot(browser, f"#figure-{figure}" if figure else ""))
         with _browser(Path(place) / "second", 1800, 1500) as browser, running_server(storage) as address:
             browser.get(comparison_link(address, "digits-1"))
             _until(lambda: len(find(browser, ".js-plotly-plot .scatterlayer .trace")) >= 30)
@@ -56,7 +56,7 @@ def main() -> None:
                 close.click()
             _until(lambda: len(pictures(browser)) == 10)
             time.sleep(2)  # charts glide to their new width; nothing tells when they are there
-            _write("mlflow", browser.get_screenshot_as_png())
+            _write("mlflow", _shot(browser, ""))
 
 
 @contextmanager
@@ -70,6 +70,16 @@ def _browser(profile: Path, width: int, height: int) -> Iterator[webdriver.Chrom
         yield browser
     finally:
         browser.quit()
+
+
+def _shot(browser: webdriver.Chrome, selector: str) -> bytes:
+    """The window as PNG, or an element; on a busy machine the driver's ten seconds may be too short for a long page."""
+    for _ in range(5):
+        try:
+            return find(browser, selector)[0].screenshot_as_png if selector else browser.get_screenshot_as_png()
+        except TimeoutException:
+            continue
+    raise TimeoutError(f"no picture of {selector or 'the window'}")
 
 
 def _until(condition: Callable[[], bool]) -> None:

@@ -60,7 +60,7 @@ def strategies_picture(evidence: Evidence, factor: Factor, names: Sequence[str])
         tuple(panels),
         (),
         marks,
-        f"The first of each way's searches, on the same axes; the deeper a dot, the better its "
+        "The first of each way's searches, on the same axes; colour is the rank of the "
         f"{metric_words(evidence.objective)}.",
     )
 
