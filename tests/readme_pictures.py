@@ -2,7 +2,7 @@
 
     .venv/bin/python tests/readme_pictures.py
 
-runs three shipped comparisons and `digits` in a temporary folder, a few minutes, opens their reports and the MLflow
+runs three shipped comparisons and `digits` in a temporary folder, a few minutes, opens what they drew and the MLflow
 comparison in Chromium, and writes `sweeps/pictures/*.png`, each below 200 KB. Needs Debian's chromium and
 chromium-driver.
 """
@@ -45,9 +45,10 @@ def main() -> None:
             subprocess.run([script, "run", name, "--quiet", "--storage", storage], check=True, cwd=place)
         with _browser(Path(place) / "first", 1100, 1250) as browser:
             for name, figures in FIGURES.items():
-                browser.get((storage / f"{name}-1" / "report" / "report.html").as_uri())
+                report = storage / f"{name}-1" / "report"
                 for figure, picture in figures.items():
-                    _write(picture, _shot(browser, f"#figure-{figure}" if figure else ""))
+                    browser.get((report / (f"figures/{figure}.svg" if figure else "report.html")).as_uri())
+                    _write(picture, _shot(browser, "svg" if figure else ""))
         with _browser(Path(place) / "second", 1800, 1500) as browser, running_server(storage) as address:
             browser.get(comparison_link(address, "digits-1"))
             _until(lambda: len(find(browser, ".js-plotly-plot .scatterlayer .trace")) >= 30)
