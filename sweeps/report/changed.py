@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sweeps.comparison import Changes, Verdict, changes, sentence
+from sweeps.comparison import Changes, Verdict, changes
 from sweeps.comparison.points import rank
 from sweeps.report.answer import answer
 from sweeps.report.confirmation import is_comparison, measure_of, verdict_of
 from sweeps.report.evidence import Asked, Evidence
 from sweeps.report.factors import find_factors
 from sweeps.report.gathering import gather
+from sweeps.report.verdict_answer import verdict_answer
 from sweeps.report.words import count_text, listed, metric_text, metric_words, number_of, point_text
 
 if TYPE_CHECKING:
@@ -68,14 +69,15 @@ def compare(uri: str, record: ExecutionRecord, against: str = "") -> Changed:
 
 
 def headline(evidence: Evidence) -> str:
-    """The first execution's verdict in one sentence; of a plain search, its best point."""
-    asked = evidence.first
-    verdict = verdict_of(evidence) if is_comparison(asked) else None
+    """What the report's page says first, with the best point's settings where the page shows them below."""
+    verdict = verdict_of(evidence)
     if verdict is not None:
-        said = sentence(verdict, metric_words(measure_of(asked)))
-        return said[:1].upper() + said[1:]
-    factors = find_factors(evidence)
-    return answer(evidence, factors[0] if factors else None).headline
+        told = verdict_answer(evidence, verdict)
+    else:
+        factors = find_factors(evidence.searched)
+        told = answer(evidence.searched, factors[0] if factors else None)
+    settings = ", ".join(f"{name} {value}" for name, value in told.settings)
+    return f"{told.headline.replace(' (below)', '')} Settings: {settings}." if settings else told.headline
 
 
 def changed(before: Evidence, after: Evidence) -> Changed:
@@ -150,7 +152,7 @@ def _broken(before: Evidence, after: Evidence) -> Iterator[tuple[str, str]]:
 
 def _best_point(before: Evidence, after: Evidence) -> Iterator[str]:
     """The best value found in each; no more than that can be said of two searches."""
-    then, now = (rank(each.tested(), minimize=each.minimize)[:1] for each in (before, after))
+    then, now = (rank(each.searched.tested(), minimize=each.minimize)[:1] for each in (before, after))
     if then and now and then[0].values and now[0].values:
         metric = after.objective
         point = point_text(after.points[now[0].name][0].point)

@@ -8,12 +8,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sweeps.report import write_report
+from sweeps.schedule import Schedule, Times
+from sweeps.schedule.pages import index
+from sweeps.schedule.state import Occurrence
 from tests import browser as browser_flags
 from tests.sweeps.comparison_records import compared, plain
 from tests.sweeps.report_records import HOSTILE, hostile, initializers, optimizers, searched
@@ -130,6 +134,26 @@ def test_no_script_runs(browser: Any, hostile_page: Path) -> None:
         browser.get(figure.as_uri())
         assert browser.execute_script("return window.hurt") is None
         assert browser.execute_script("return document.querySelectorAll('script, img').length") == 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_list_of_a_schedules_reports_runs_no_script_and_fits_a_phone(
+    browser: Any, tmp_path: Path, theme: str
+) -> None:
+    told = {"headlines": (HOSTILE,), "changed": ((HOSTILE, HOSTILE),), "notes": (HOSTILE,), "problems": (HOSTILE,)}
+    time = datetime(2026, 3, 2, 6, tzinfo=UTC)
+    occurrence = Occurrence(time, "done", made=True, executions=("digits-1",), report_run="5" * 32).but(**told)
+    schedule = Schedule("weekly", Times("0 7 * * 1", "Europe/Berlin"), (HOSTILE,), tmp_path, run=True)
+    (tmp_path / "index.html").write_text(index(schedule, [occurrence], time), encoding="utf-8")
+    show(browser, tmp_path / "index.html", width=360, theme=theme)
+    assert browser.execute_script("return window.hurt") is None
+    assert browser.execute_script("return document.querySelectorAll('script, img').length") == 0
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+    assert HOSTILE in browser.execute_script("return document.body.textContent")
+    link = browser.execute_script("return document.querySelector('.reports a').getAttribute('href')")
+    assert link == "2026-03-02T0600Z/report.html"
+    paper = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert (paper == "rgb(255, 255, 255)") == (theme == "light")
 
 
 def test_what_slipped_through_could_not_run(browser: Any, page: Path, tmp_path: Path) -> None:

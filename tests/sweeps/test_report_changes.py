@@ -106,7 +106,7 @@ def test_a_definition_that_was_edited_is_named_and_a_seed_is_not() -> None:
 
 
 def test_the_headline_of_a_comparison_is_its_verdict() -> None:
-    assert headline(BEFORE).startswith("Adam beats sgd by")
+    assert headline(BEFORE).startswith("adam beats sgd by")
 
 
 # --- the command ----------------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ from sweeps.schedule.children import Children, Stopped
 from sweeps.schedule.elsewhere import on_calendar
 from sweeps.schedule.notifying import Addresses
 from sweeps.schedule.pages import index
-from sweeps.schedule.state import Occurrence, occurrences, save
+from sweeps.schedule.state import Occurrence, load, occurrences, save
 from sweeps.storage import StorageError, executions
 from sweeps.tracking import Away, TrackingError, project
 from tests.sweeps.report_records import HOSTILE
@@ -323,13 +323,16 @@ def test_a_definition_that_cannot_be_run_does_not_keep_the_others_from_their_rep
 
 
 def test_times_that_change_count_from_then_on(bench: Bench) -> None:
-    assert bench.keeper(until=WEEK).keep() == STOPPED
+    bench.schedule.folder.mkdir(parents=True)
+    load(bench.schedule, bench.clock.time)
+    save(bench.schedule, Occurrence(MONDAY, "done"))
     bench.clock.time += 3 * WEEK
     keeper = bench.keeper(until=timedelta(0))
     keeper.schedule = Schedule("weekly", Times("30 6 * * *"), ("tiny",), bench.storage)
     assert keeper.keep() == STOPPED
     assert len(occurrences(bench.schedule)) == 1
     assert any('times were "0 7 * * 1" (UTC) so far; they count from now on' in line for line in bench.said)
+    assert load(keeper.schedule, MONDAY)[0].since == bench.clock.time - timedelta(seconds=30)  # a nap of the service
 
 
 def test_a_second_one_of_the_same_name_is_refused_or_leaves(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
