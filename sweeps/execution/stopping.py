@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from sweeps.definition import Definition
 
-USUAL_SHARE = 5  # the grace that is not given: a fifth of the longest training (tests/benchmarks/early_stopping.py)
+USUAL_SHARE = 7  # the grace that is not given: a seventh of the longest training
 
 
 @dataclass(frozen=True)

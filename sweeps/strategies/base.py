@@ -107,7 +107,7 @@ class SearchSection:
     """How it is searched. `trials` is the number of points (None: a whole grid), `confirm` that of fresh replicates on
     which the best points are judged (0: not at all); `options` are the strategy's own, all of them.
 
-    `stop` is the rule by which trials are stopped early, from epoch `grace` on (0: a fifth of the longest training),
+    `stop` is the rule by which trials are stopped early, from epoch `grace` on (0: a seventh of the longest training),
     `reduction` that of asha. With `racing` a point that is clearly worse gets no more replicates. `warm_start` names
     executions whose results the strategy is told beforehand.
     """
@@ -122,7 +122,7 @@ class SearchSection:
     seed: int | None = None
     stop: str = "none"
     grace: int = 0
-    reduction: int = 3
+    reduction: int = 4
     racing: bool = False
     warm_start: tuple[str, ...] = ()
     options: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
