@@ -61,7 +61,7 @@ def _undisturbed_points(workshop: Workshop, path: Path, execution: str) -> list[
     while isinstance(answer := strategy.ask(), Proposal):
         points.append(answer.point.plain())
         outcome = told[len(points)]
-        strategy.tell(answer.point, Outcome(outcome["status"], tuple(outcome["values"]), outcome["epochs"]))
+        strategy.tell(answer.point, Outcome.of(outcome))
     return points
 
 
