@@ -132,14 +132,13 @@ def serve(storage: Path, execution: str, *, port: int = 0, browser: bool = True)
     Raises:
         TrackingError: the server does not come up, or MLflow does not hold the execution.
     """
-    with running_server(storage, port=port) as address:
+    with suppress(KeyboardInterrupt), running_server(storage, port=port) as address:
         link = comparison_link(address, execution)
         sys.stdout.write(f"{execution}: trials side by side, curves and activations:\n{link}\nCtrl-C ends the server\n")
         sys.stdout.flush()
         if browser:
             webbrowser.open(link)
-        with suppress(KeyboardInterrupt):
-            signal.pause()
+        signal.pause()
     return 0
 
 

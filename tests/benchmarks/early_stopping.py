@@ -36,6 +36,7 @@ from sweeps.procedure import Procedure
 from sweeps.runner.judges import Judges
 
 TRIALS, EPOCHS, SWEEPS, LIMIT = 30, 30, 10, 10_000
+FIRST = 100  # seeds from 0 on were looked at when the defaults of the stopping rule were chosen
 STRATEGIES = ("random", "gaussian_process")
 WORSE, SHARE = 0.02, 0.5  # what is promised
 TEXT = """
@@ -174,12 +175,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split(":", maxsplit=1)[0])
     parser.add_argument("--quick", action="store_true", help="two small sweeps: shows that it runs, promises nothing")
     parser.add_argument("--sweeps", type=int, default=SWEEPS, help="default: %(default)s")
+    parser.add_argument("--first", type=int, default=FIRST, help="seed of the first pair (default: %(default)s)")
     parser.add_argument("--strategy", choices=STRATEGIES, action="append", help="default: both")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="default: one for each core")
     options = parser.parse_args()
     limit_threads()  # for the processes begun from here on: one BLAS thread, as trials have
     size = Size(8, 9, 2000) if options.quick else Size()
-    seeds = range(2 if options.quick else options.sweeps)
+    seeds = range(options.first, options.first + (2 if options.quick else options.sweeps))
     tasks = [(strategy, seed, size) for seed in seeds for strategy in options.strategy or STRATEGIES]
     print(f"{len(seeds)} pairs of sweeps, {size.trials} trials of at most {size.epochs} epochs, {size.limit} pictures")
     begun, found = time.monotonic(), dict[str, list[tuple[float, float]]]()

@@ -610,7 +610,7 @@ def elsewhere_options(schedule: Schedule, notify: Path | None) -> dict[str, Any]
         (["0 7 * * 1", "../x"], "expected the name of an execution"),
         (["0 7 * * 1", "digitss", "--run"], "did you mean `digits`?"),
         (["0 7 * * 1", "tiny", "--workers", "2"], "they need --run"),
-        (["0 7 * * 1", "digits", "optimizers", "--run"], "expected definitions with one objective"),
+        (["0 7 * * 1", "digits", "fashion", "--run"], "expected definitions with one objective"),
         (["0 7 * * 1", "tiny", "--name", "a/b"], "--name: 'a/b'"),
         (["0 7 * * 1", "tiny", "--timezone", "Berlin"], "no such time zone"),
         (["0", "7", "*", "*", "1", "tiny"], "quotation marks"),
