@@ -99,7 +99,7 @@ class Set:
 SETS = (
     Set("80ms", 0.08, 100, 5, {OFF: 0.65, ON: 1.0}),
     Set("1s", 1.0, 100, 1, {OFF: 0.56, ON: 0.6}),
-    Set("2s", 2.0, 20, 5, {}, longer=0.03),
+    Set("2s", 2.0, 60, 3, {}, longer=0.03),
 )
 QUICK = {"80ms": 24, "1s": 6, "2s": 4}  # trials
 
