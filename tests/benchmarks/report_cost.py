@@ -1,12 +1,12 @@
 """What a report costs: seconds and memory from MLflow's sqlite store to the files of a comparison's report.
 
-    python tests/benchmarks/report_cost.py [--runs 1000] [--epochs 30] [--storage FOLDER] [--profile]
+    python tests/benchmarks/report_cost.py [--runs 1000] [--epochs 30] [--storage FOLDER] [--profile] [--server]
 
 A comparison of four levels in five repeats, a fifth of its runs confirmations; a run has `--epochs` epochs × 17 metrics
 and the activations of 5 layers at epochs 0, the middle and the last. Its journal is written and projected first, which
 takes far longer than the report; with --storage both are kept there for the next time. Then a fresh process reads the
 execution and writes the report; the seconds of a core tell what that costs where others use the machine, too. Targets:
-1,000 runs in 15 s, 10,000 in 90 s and 1.5 GB, a page of at most 5 MB.
+1,000 runs in 15 s, 10,000 in 90 s and 1.5 GB, a page of at most 5 MB; through a server at most three times the seconds.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # whatever way this file is started
 
-from cluster.tracking_server import tracking_uri
+from cluster.tracking_server import running_server, tracking_uri
 from sweeps.tracking import project
 from tests.benchmarks.tracking_cost import METRICS
 from tests.sweeps.tracking_journals import Sweep
@@ -35,10 +36,10 @@ import json, resource, sys, time
 begun = time.perf_counter()
 from pathlib import Path
 from sweeps.report import write_report
-from sweeps.tracking import read_execution, tracking_uri
+from sweeps.tracking import read_execution
 
 storage = Path(sys.argv[1])
-records = read_execution(tracking_uri(storage), ["cost-1"])
+records = read_execution(sys.argv[2], ["cost-1"])
 read = time.perf_counter()
 page = write_report(records, storage / "report")
 done = time.perf_counter()
@@ -54,6 +55,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--storage", type=Path, help="where the store is kept, or was kept the last time")
     parser.add_argument("--profile", action="store_true", help="print where the time went")
+    parser.add_argument("--server", action="store_true", help="read through an MLflow server")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kurabe-benchmark-") as folder:
         storage = (options.storage or Path(folder)).resolve()
@@ -66,16 +68,19 @@ def main() -> None:
         if options.profile:
             script = storage / "worker.py"
             script.write_text(WORKER, encoding="utf-8")
-            subprocess.run([sys.executable, *how, str(script), str(storage)], check=True)
+            subprocess.run([sys.executable, *how, str(script), str(storage), tracking_uri(storage)], check=True)
             return
-        done = subprocess.run([sys.executable, "-c", WORKER, str(storage)], stdout=subprocess.PIPE, check=True)
+        with running_server(storage) if options.server else nullcontext(tracking_uri(storage)) as uri:
+            command = [sys.executable, "-c", WORKER, str(storage), uri]
+            done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
         runs, read, made, core, peak, size = json.loads(done.stdout.splitlines()[-1])
         print(f"{runs} runs: read {read:.1f} s, report {made:.1f} s, of one core {core:.1f} s,", end=" ")
         print(f"peak {peak:.2f} GB, page {size:.2f} MB")
         for least, (seconds, memory) in TARGETS.items():
             if runs <= least:
-                fine = read + made <= seconds and peak <= memory and size <= 5
-                print(f"target: {seconds:.0f} s, {memory} GB, 5 MB: {'ok' if fine else 'missed'}")
+                most = seconds * (3 if options.server else 1)
+                fine = read + made <= most and peak <= memory and size <= 5
+                print(f"target: {most:.0f} s, {memory} GB, 5 MB: {'ok' if fine else 'missed'}")
                 break
 
 
