@@ -16,14 +16,14 @@ from pathlib import Path
 from cluster.tracking_server import TrackingError, artifact_root, exclusive, tracking_uri
 from sweeps.journal import Journal, JournalError
 from sweeps.tracking.counts import Counts
-from sweeps.tracking.names import Vanished
+from sweeps.tracking.names import MOST_METRICS, Vanished
 from sweeps.tracking.projection import Projector
 from sweeps.tracking.store import Store
 
 OK, BEHIND = 0, 3
 LOCK = "tracker.lock"  # beside the journal: one writer at a time
-_POLL = 0.5  # seconds between two looks at the journal
-_LAG = 2.0  # seconds that records of a running trial wait for company; a trial that ends sooner is written once
+_POLL = 0.2  # seconds between two looks at the journal
+_LAG = 3.0  # seconds that records of a running trial wait to fill a batch; a trial that ends sooner is written once
 _SUMMARY = 10.0  # seconds between two versions of the execution's own run while it runs
 _PATIENCE = 45.0  # seconds that an MLflow that is away is waited for after the journal's end
 _LONGEST_PAUSE = 5.0  # seconds between two tries
@@ -55,8 +55,9 @@ def project(journal: Path, uri: str, storage: Path, *, stopped: bool = False, pa
 def follow(journal: str | Path, storage: str | Path, *, patience: float = _PATIENCE) -> int:
     """The tracker process: follow a journal until it is closed and MLflow holds all of it.
 
-    A trial that is over within seconds is written at its end, in one batch; of a longer one MLflow is at most
-    _POLL + _LAG seconds behind. Where MLflow is away it is tried again, for `patience` seconds after the journal's end.
+    A trial that is over within seconds is written at its end, in one batch. Of a longer one MLflow is at most
+    _POLL + _LAG seconds behind, and what the writing takes. Where MLflow is away it is tried again, for `patience`
+    seconds after the journal's end.
     When the parent dies, what the journal holds is written and the unfinished runs become KILLED.
 
     Returns:
@@ -124,9 +125,11 @@ class Follower:
             _conclude(projector, stopped=True)
             return True
         now = time.monotonic()
-        behind = {trial.key: trial for trial in projector.history.running() if projector.behind(trial)}
+        behind = {trial.key: (trial, n) for trial in projector.history.running() if (n := projector.behind(trial))}
         self._since = {key: self._since.get(key, now) for key in behind}
-        projector.write_running([behind[key] for key, since in self._since.items() if now - since >= _LAG])
+        projector.write_running(
+            [trial for key, (trial, n) in behind.items() if n >= MOST_METRICS or now - self._since[key] >= _LAG]
+        )
         if now >= self._summary_due:
             projector.write_summary("running")
             self._summary_due = now + _SUMMARY

@@ -22,7 +22,7 @@ REPEAT = "kurabe.repeat"  # which independent search of its level, from 0
 POINT = "kurabe.point"  # canonical JSON
 REASON = "kurabe.reason"  # JSON: why the strategy proposed the point
 SPECIFICATION = "kurabe.specification"  # JSON: hyper-parameters, replicate, seed: all that fixes the training
-CONFIRMED = "kurabe.confirmed"  # of a model: mean score of its point's fresh replicates on the test part
+CONFIRMED = "kurabe.confirmed"  # of a summary: how many trainings were judged on the test part; of a model: their mean
 CONFIRMED_REPLICATES = "kurabe.confirmed_replicates"  # how many they were
 MEASURE = "kurabe.measure"  # the metric of that score
 STATUS = "kurabe.status"  # running, interrupted, or as the journal has it: finished stopped diverged failed …
@@ -37,21 +37,19 @@ GIT_DIRTY = "kurabe.git_dirty"
 CLOSED = "kurabe.closed"  # of a summary: why the execution ended
 COUNTS = "kurabe.counts"  # of a summary: JSON, trials by status
 BEST = "kurabe.best"  # of a summary: JSON, the trial with the best value
-CONFIRMED = "kurabe.confirmed"  # of a summary: how many trainings were judged on the test part
 SECONDS = "kurabe.seconds"  # of a summary: how long the command took
 SCHEDULE = "kurabe.schedule"  # of a scheduled report: whose it is
 OCCURRENCE = "kurabe.occurrence"  # of a scheduled report: the time it was due, ISO 8601 in UTC
 EXECUTIONS = "kurabe.executions"  # of a scheduled report: what it is about, with blanks
 AGAINST = "kurabe.against"  # of a scheduled report: JSON, what each execution was compared with
 CHANGED = "kurabe.changed"  # of a scheduled report: kinds of what changed, with blanks; absent where nothing did
-SPLIT = "kurabe.split"  # of a summary and of a run's dataset input: JSON, how the data were split
+SPLIT = "kurabe.split"  # of a summary, a run's dataset input and a model: JSON, how the data were split
 
 LEVEL_PARAMETER = "comparison.level"  # the same as a parameter, by which the UI groups runs
 
 # of a registered model and its versions, besides those above
 OBJECTIVE = "kurabe.objective"
 DIRECTION = "kurabe.direction"
-SPLIT = "kurabe.split"  # JSON: what decides which samples are the validation part
 JUDGED = "kurabe.judged"  # what was decided about the alias when the version was new
 CHAMPION = "champion"  # the alias
 

@@ -74,10 +74,12 @@ class Projector:
                     self._write_ended()
         self._write_ended()
 
-    def behind(self, trial: Trial) -> bool:
-        """Whether the trial has records that are not in MLflow."""
+    def behind(self, trial: Trial) -> int:
+        """How many numbers of the trial's records are not in MLflow yet."""
         run = self._runs.get(trial.key)
-        return trial.key not in self._refused and len(trial.records) > (run.records if run else 0)
+        if trial.key in self._refused:
+            return 0
+        return sum(len(record.body["metrics"]) for record in trial.records[run.records if run else 0 :])
 
     def write_running(self, trials: Iterable[Trial]) -> None:
         """Write what is new of trials that have not ended."""

@@ -101,6 +101,7 @@ SETS = (
     Set("1s", 1.0, 100, 1, {OFF: 0.56, ON: 0.6}),
     Set("2s", 2.0, 60, 3, {}, longer=0.03),
 )
+_PARTS = f"{'driver':>8}{'tracker':>9}{'workers':>9}{'Ray':>6}{'sum':>8}{'others':>8}"
 QUICK = {"80ms": 24, "1s": 6, "2s": 4}  # trials
 
 
@@ -115,12 +116,13 @@ class Loop:
 @dataclass(frozen=True)
 class Sweep:
     """One run of the command. Seconds: those that count, those before them, and from the last trial's end until MLflow
-    is whole and until the command's end."""
+    is whole and until the command's end; of the whole command."""
 
     seconds: float
     first_trial: float
     behind: float
     ending: float
+    command: float
     shares: Shares
 
 
@@ -196,31 +198,46 @@ def run_sweep(file: Path, keys: set[str], *, tracking: bool, patience: float) ->
         command = [str(Path(sys.executable).with_name("sweep")), "run", str(file), "--storage", str(folder / "data")]
         command += ["--workers", "2", "--quiet", "--no-report", *([] if tracking else ["--no-tracking"])]
         whole: list[float] = []  # when MLflow was first seen to hold all trials
+        runs = WholeRuns(folder / "data" / "mlflow.sqlite")
 
         def look() -> None:
-            if tracking and not whole and runs_that_ended(folder / "data" / "mlflow.sqlite") >= len(keys):
+            if tracking and not whole and runs.count() >= len(keys):
                 whole.append(time.time())
 
         begun = time.time()
-        tree = follow(command, folder, patience, look)[0]
-        look()
+        with contextlib.closing(runs):
+            tree = follow(command, folder, patience, look)[0]
+            look()
         if tracking and not whole:
             raise RuntimeError(f"{command}: MLflow does not hold all trials")
         return _read_sweep(folder / "data" / "overhead-1", keys, tree, (begun, time.time()), whole)
 
 
-def runs_that_ended(store: Path) -> int:
-    """How many runs MLflow's file holds that are whole: Kurabe writes a run's status last."""
-    if not store.exists():
-        return 0
-    connection = sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True)
-    try:
-        found = connection.execute("select count(*) from runs where status in ('FINISHED', 'FAILED')").fetchone()
-    except sqlite3.OperationalError:  # its tables are still being made
-        return 0
-    finally:
-        connection.close()
-    return int(found[0])
+class WholeRuns:
+    """How many runs MLflow's file holds that are whole: Kurabe writes a run's status last.
+
+    One connection for all looks: to open the file anew costs 1.5 ms of a core, twenty times a second, and only the
+    sweep with tracking would bear it.
+    """
+
+    def __init__(self, store: Path) -> None:
+        self._store = store
+        self._connection: sqlite3.Connection | None = None
+
+    def count(self) -> int:
+        if self._connection is None:
+            if not self._store.exists():
+                return 0
+            self._connection = sqlite3.connect(f"{self._store.as_uri()}?mode=ro", uri=True)
+        query = "select count(*) from runs where status in ('FINISHED', 'FAILED')"
+        try:
+            return int(self._connection.execute(query).fetchone()[0])
+        except sqlite3.OperationalError:  # its tables are still being made
+            return 0
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
 
 
 def _read_sweep(execution: Path, keys: set[str], tree: Tree, command: tuple[float, float], whole: list[float]) -> Sweep:
@@ -233,7 +250,7 @@ def _read_sweep(execution: Path, keys: set[str], tree: Tree, command: tuple[floa
     first, end = events[0].at, events[-1].at
     last = whole[0] if whole else end
     shares = tree.between(first, last, {event.body["pid"] for event in ends})
-    return Sweep(last - first, first - command[0], last - end, command[1] - end, shares)
+    return Sweep(last - first, first - command[0], last - end, command[1] - end, command[1] - command[0], shares)
 
 
 def follow(
@@ -331,9 +348,8 @@ def show_set(
     wall, cpu = (statistics.median(getattr(loop, name) for loop in loops) for name in ("wall", "cpu"))
     print(f"\n{each.name}: 64-{width}-{width}-10, batch {BATCH}, {EPOCHS} epochs, {each.trials} trials; ", end="")
     print(f"the plain loop takes {wall * 1e3:.0f} ms a trial, {cpu * 1e3:.0f} of them on its core")
-    names = f"{'driver':>8}{'tracker':>9}{'workers':>9}{'Ray':>6}{'sum':>7}{'÷ 2 plain':>11}{'others':>8}"
     print(f"{'':<52}core-ms a trial of the sweep")
-    print(f"{'':<16}{'× plain loop':>13}{'rounds':>12}{'target':>8}{'':<8}{names}")
+    print(f"{'':<16}{'× plain loop':>13}{'rounds':>12}{'target':>8}{'':<8}{_PARTS}{'÷ 2 plain':>11}")
     for name, found in ratios.items():
         value, most = statistics.median(found), each.targets.get(name)
         target = f"{f'≤ {most:.2f}':>8}{' ok' if value <= most else ' missed':<8}" if most else f"{'':<16}"
@@ -370,18 +386,22 @@ def show_difference(each: Set, sweeps: dict[str, list[Sweep]]) -> None:
         f" ({on / off - 1:+.1%}{target}), {trained:.2f} s until the last trial's end ({trained / off - 1:+.1%});",
         end="",
     )
-    print(f" processor time of all its processes {cores[1] / cores[0] - 1:+.1%}")
+    print(f" processor time of all its processes {cores[1] / cores[0] - 1:+.1%};", end="")
+    whole = [statistics.median(sweep.command for sweep in sweeps[name]) for name in (OFF, ON)]
+    print(f" the whole command {whole[0]:.2f} s without, {whole[1]:.2f} s with ({whole[1] / whole[0] - 1:+.1%})")
+    print(f"{'core-ms a trial':<16}{_PARTS}")
+    for name in (OFF, ON):
+        print(f"{name:<16}{_cores(sweeps[name], each.trials)}", flush=True)
 
 
-def _cores(sweeps: list[Sweep], trials: int, plain: float) -> str:
+def _cores(sweeps: list[Sweep], trials: int, plain: float = 0.0) -> str:
     if not sweeps:
         return ""
     parts = ("driver", "tracker", "workers", "ray", "whole", "others")
     median = {part: statistics.median(float(getattr(sweep.shares, part)) for sweep in sweeps) for part in parts}
     driver, tracker, workers, ray, whole = (median[part] / trials * 1e3 for part in parts[:5])
-    return (
-        f"{driver:>8.1f}{tracker:>9.1f}{workers:>9.1f}{ray:>6.1f}{whole:>7.1f}"
-        f"{whole / 2e3 / plain:>11.2f}{median['others']:>8.0%}"
+    return f"{driver:>8.1f}{tracker:>9.1f}{workers:>9.1f}{ray:>6.1f}{whole:>8.1f}{median['others']:>8.0%}" + (
+        f"{whole / 2e3 / plain:>11.2f}" if plain else ""
     )
 
 

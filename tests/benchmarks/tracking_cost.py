@@ -4,7 +4,8 @@
 
 A trial has `--epochs` epochs × 16 metrics and pictures of 5 layers at epochs 0, the middle and the last. Journals are
 written first; then a fresh process projects each into a fresh sqlite store, and the processor time of that process is
-counted after three trials have warmed it up.
+counted after three trials have warmed it up. The same numbers through MLflow's three bare calls (a run, one batch, its
+end; no parameters, tags, data or files) in turn with them say what of that is MLflow's own.
 
 With --scale, so many trials of one execution go into one store. It prints what writing cost for the first and the last
 tenth (linear means: the same), then the seconds of `sweep status`, of `sweep results`, and of the request behind the
@@ -37,6 +38,7 @@ METRICS = (
     *("train/loss", "train/accuracy", "validation/loss", "validation/accuracy", "gradient_norm/all", "seconds/epoch"),
     *(f"{kind}/layer{layer}" for kind in ("gradient_norm", "weight_norm") for layer in range(1, 6)),
 )
+BARE_NAME = "MLflow's bare calls"
 WORKER = """
 import json, sys, time
 from pathlib import Path
@@ -56,6 +58,33 @@ projector.on_written = lambda: marks.append(time.process_time())
 projector.catch_up()
 spent = (time.process_time() - processor, time.perf_counter() - wall)
 print(json.dumps([*spent, marks]))
+"""
+BARE = """
+import json, sys, time
+from sweeps.tracking.following import spare_collector
+from sweeps.tracking.settings import set_defaults
+
+set_defaults()
+from mlflow import MlflowClient
+from mlflow.entities import Metric
+
+uri, trials, epochs, names = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), json.loads(sys.argv[4])
+client = MlflowClient(uri)
+experiment = client.create_experiment("bare")
+spare_collector()
+
+def one():
+    run = client.create_run(experiment).info.run_id
+    steps = [(name, epoch) for name in names for epoch in reversed(range(epochs))]
+    client.log_batch(run, [Metric(name, 0.5 / (epoch + 1), 1000 * epoch, epoch) for name, epoch in steps])
+    client.set_terminated(run)
+
+for _ in range(3):
+    one()
+processor, wall = time.process_time(), time.perf_counter()
+for _ in range(trials):
+    one()
+print(json.dumps([time.process_time() - processor, time.perf_counter() - wall, []]))
 """
 CALLBACK = """
 import json, sys, time
@@ -103,12 +132,20 @@ def main() -> None:
         show_scale(options.scale, options.epochs)
         return
     print(f"{options.trials} trials of {options.epochs} epochs x {len(METRICS)} metrics; ms a trial: core, wall")
+    ways: dict[str, Callable[[], tuple[float, float, list[float]]]] = {
+        "with pictures": lambda: measure(options.trials, options.epochs, pictures=True),
+        "without pictures": lambda: measure(options.trials, options.epochs, pictures=False),
+        BARE_NAME: lambda: measure_bare(options.trials, options.epochs),
+    }
+    rounds = [{name: way() for name, way in ways.items()} for _ in range(options.rounds)]
     ours: dict[str, float] = {}
-    for name, pictures in (("with pictures", True), ("without pictures", False)):
-        rounds = [measure(options.trials, options.epochs, pictures=pictures) for _ in range(options.rounds)]
-        core, wall, _ = min(rounds)
+    for name in ways:
+        core, wall, _ = min(each[name] for each in rounds)
         ours[name] = core
         print(f"{name:24s}{core * 1e3 / options.trials:8.1f}{wall * 1e3 / options.trials:8.1f}")
+    bare = ours.pop(BARE_NAME)
+    for name, spent in ours.items():
+        print(f"{name}: {spent / bare:.2f} x the bare calls")
     if not options.no_ray:
         few = max(options.trials // 10, 3)
         with tempfile.TemporaryDirectory() as folder:
@@ -123,6 +160,13 @@ def measure(trials: int, epochs: int, *, pictures: bool) -> tuple[float, float, 
     """(core seconds, wall seconds, core seconds at each trial's end) of projecting so many trials."""
     with tempfile.TemporaryDirectory() as folder:
         return fill(Path(folder), trials, epochs, pictures=pictures)
+
+
+def measure_bare(trials: int, epochs: int) -> tuple[float, float, list[float]]:
+    """The same of the least that MLflow's client is called for: a run, its numbers in one batch, its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = [f"sqlite:///{folder}/mlflow.sqlite", str(trials), str(epochs), json.dumps(sorted(METRICS))]
+        return run(BARE, *arguments)
 
 
 def fill(storage: Path, trials: int, epochs: int, *, pictures: bool) -> tuple[float, float, list[float]]:

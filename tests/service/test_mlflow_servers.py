@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import re
 import signal
@@ -21,12 +22,16 @@ import psutil
 import pytest
 
 from cluster.tracking_server import free_port, server_command, server_environment
+from model.datasets import load
+from model.inference import TrainedNetwork
+from model.saving import unpack
 from sweeps.cli import OK, main
 from sweeps.journal import Journal
 from sweeps.tracking.following import Follower
 from sweeps.tracking.projection import Projector
 from sweeps.tracking.store import Store
 from tests.servers import INITDB, NO_POSTGRESQL, S3, Postgres, Proxy, answers, postgres, proxy, s3, until
+from tests.sweeps.test_models import execution, trained
 from tests.sweeps.tracking_journals import Sweep, expected_artifacts, recorded
 
 pytestmark = pytest.mark.skipif(INITDB is None, reason=NO_POSTGRESQL)
@@ -204,6 +209,46 @@ def test_a_database_and_a_bucket_without_a_server_are_written_and_read_without_a
     assert_whole(sweep, Store(database.uri, root), bucket)
     told = capfd.readouterr()
     assert_nothing_told(said + told.out + told.err, tmp_path, database, bucket)
+
+
+@pytest.mark.parametrize("way", ["over HTTP", "directly"])
+def test_the_best_network_is_loaded_from_where_the_server_keeps_it(
+    way: str, logged_in: str, database: Postgres, bucket: S3, surroundings: dict[str, str], tmp_path: Path
+) -> None:
+    direct = way == "directly"
+    user = {"MLFLOW_TRACKING_URI": logged_in, "MLFLOW_TRACKING_USERNAME": LOGIN[0]}
+    user["MLFLOW_TRACKING_PASSWORD"] = LOGIN[1]
+    if direct:
+        root = f"s3://{BUCKET}/modelled"
+        user = {"MLFLOW_TRACKING_URI": database.uri, "MLFLOW_DEFAULT_ARTIFACT_ROOT": root, **surroundings}
+    name = "kept" if direct else "served-model"
+    network, rows = trained("digits", hidden=[8]), load("digits").x[:5]
+    execution(tmp_path, f"{name}-1", 0.5, network)
+    said = sweep_command("sync", f"{name}-1", "--storage", str(tmp_path), **user)
+    assert "MLflow holds 2 of 2 ended trials" in said
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "AWS_"))}
+    code = (
+        "import json, sys, mlflow, numpy; model = mlflow.pyfunc.load_model(sys.argv[1]); "
+        "found = model.predict(numpy.array(json.load(sys.stdin))); "
+        "print(json.dumps({name: array.tolist() for name, array in found.items()}))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code, f"models:/{name}@champion"],
+        cwd=elsewhere,
+        env=clean | user,
+        input=json.dumps(rows.tolist()),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert loaded.returncode == 0, loaded.stderr
+    expected = TrainedNetwork(*unpack(network.trained())).predict(rows)
+    assert isinstance(expected, dict)
+    assert json.loads(loaded.stdout.splitlines()[-1]) == {key: array.tolist() for key, array in expected.items()}
+    assert [place for place in bucket.objects("modelled" if direct else "served") if place.endswith("/weights.npz")]
+    assert_nothing_told(said + loaded.stdout + loaded.stderr, tmp_path, database, bucket)
 
 
 def assert_nothing_told(said: str, storage: Path, database: Postgres, bucket: S3) -> None:

@@ -104,7 +104,7 @@ def test_it_follows_a_running_sweep_and_ends_with_it(storage: Path) -> None:
         sweep.record("t2", [0, 1, 2])
         start = time.monotonic()
         until(lambda: len(stored(storage)) == len(list(recorded(sweep.journal))), "the curves of a long trial")
-        assert following._POLL + following._LAG <= 3.0  # curves are 5 s old at most: the rest is for the writing
+        assert following._POLL + following._LAG <= 3.5  # curves are 5 s old at most: the rest is for the writing
         assert (
             time.monotonic() - start < 10.0
         )  # and what a busy machine adds; tests/benchmarks/curve_lag.py measures it
