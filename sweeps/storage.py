@@ -55,6 +55,10 @@ class ExecutionFolder:
     def saved(self) -> Path:
         return self.path / "saved"
 
+    def drop_saved(self, trial: str) -> None:
+        """Remove the saved training of a trial that has ended."""
+        (self.saved / f"{trial}.npz").unlink(missing_ok=True)
+
     @property
     def networks(self) -> Path:
         return self.path / NETWORKS

@@ -129,6 +129,12 @@ class Execution:
             return None if first else math.inf if self.objective.direction == "maximize" else -math.inf
 
     @property
+    def has_jobs(self) -> bool:
+        """Whether a job is queued, or was taken and has not begun."""
+        with self._state:
+            return bool(self._jobs) or len(self._running) > len(self._begun & self._running.keys())
+
+    @property
     def finished(self) -> bool:
         """Whether nothing runs and nothing more will come."""
         with self._state:

@@ -50,12 +50,12 @@ def run_execution(
         plugins: names of the user's modules that register more choices, and the folder where they are looked for last.
     """
     os.environ.update(_TUNE_SETTINGS)
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots + 1)  # the jobs handed out ahead, and one that waits
     import ray
     from ray import tune
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    from sweeps.runner.bridge import EarlyStopping, Finished, Jobs, Live, Results, forget, register
+    from sweeps.runner.bridge import Finished, Jobs, Live, Results, Scheduler, forget, register
     from sweeps.runner.judges import Judges
     from sweeps.runner.receiver import Receiver
     from sweeps.runner.trainable import Trial
@@ -69,7 +69,7 @@ def run_execution(
     name = str(execution.journal.path)
     judges = Judges(execution.stopping_rule, execution.objective.direction)
     judges.remember(execution.judged())
-    register(name, Live(execution, slots, ahead=slots if slots > 1 else 0, judges=judges))
+    register(name, Live(execution, slots, judges, folder))
     with (
         tempfile.TemporaryDirectory(prefix="kurabe-tune-") as scratch,
         _orderly_end(execution, receiver),
@@ -80,13 +80,12 @@ def run_execution(
                 Trial,
                 data=data,
                 receiver=receiver,
-                processes=slots,
                 plugins=plugins,
                 objective=execution.objective,
             ),
             tune_config=tune.TuneConfig(
                 search_alg=Jobs(name),
-                scheduler=EarlyStopping(name),
+                scheduler=Scheduler(name),
                 num_samples=-1,
                 reuse_actors=True,
                 metric=None,

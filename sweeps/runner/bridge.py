@@ -1,5 +1,5 @@
 """Between Ray Tune and an execution: a searcher that hands out jobs, a callback that brings results back, and a
-scheduler that stops trials early.
+scheduler that chooses what runs next and stops trials early.
 
 Tune copies (pickles) what it is given when it is constructed, so none of them holds anything alive: they find the
 running execution by name in this process.
@@ -8,8 +8,8 @@ running execution by name in this process.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +20,50 @@ from ray.tune.search import Searcher
 
 from sweeps.execution import Execution, Judged
 from sweeps.runner.judges import Judges
+from sweeps.storage import ExecutionFolder
 
 _LIVE: dict[str, Live] = {}
 
 
 @dataclass
 class Live:
-    """What belongs to this process alone."""
+    """What belongs to this process alone.
+
+    Tune ends the process of a trial that ends while no other trial waits for one, and drops a process that is still
+    starting when another has become free. With trials shorter than a start that would leave one process to do all the
+    work. So as many jobs as there are slots are handed out ahead; where there is no job, a trial that only waits keeps
+    its place (`waiting`); and who begins a trial after a process was lost waits for the new one (`processes`).
+    """
 
     execution: Execution
     slots: int
-    ahead: (
-        int  # jobs handed to Tune before a slot is free; without any it would end the process of each trial that ends
-    )
     judges: Judges
+    folder: ExecutionFolder
+    waiting: set[str] = field(default_factory=set)  # trials that will only wait, handed out and not begun
+    lost: int = 0  # processes
+
+    @property
+    def ahead(self) -> int:
+        """How many jobs are handed out before a slot is free. One slot alone keeps its process anyhow."""
+        return self.slots if self.slots > 1 else 0
+
+    @property
+    def processes(self) -> int:
+        """How many processes are to have begun."""
+        return self.slots + self.lost
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a trial that only waits should give way."""
+        return self.execution.finished or self.execution.stopping or self.execution.has_jobs
+
+
+WAITING = {"waits": True}  # in the configuration of a trial that only keeps its process alive
+
+
+def is_waiting(config: Mapping[str, Any]) -> bool:
+    """Whether a trial of Tune's is none of ours: it waits until there is a job."""
+    return bool(config.get("waits"))
 
 
 def register(name: str, live: Live) -> None:
@@ -69,8 +99,9 @@ class Jobs(Searcher):
             if job is None and execution.finished:
                 return Searcher.FINISHED
         if job is None:
-            return None
+            return self._wait(live, trial_id)
         return {
+            "processes": live.processes,
             "key": job.key,
             "attempt": job.attempt,
             "specification": job.specification.to_json(),
@@ -78,6 +109,14 @@ class Jobs(Searcher):
             "to_beat": execution.to_beat(job.key),
             "decisions": list(job.decisions),
         }
+
+    @staticmethod
+    def _wait(live: Live, trial_id: str) -> dict[str, Any] | None:
+        """A trial that waits, unless there is one already."""
+        if live.slots == 1 or live.waiting:
+            return None
+        live.waiting.add(trial_id)
+        return {"processes": live.processes, **WAITING}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Nothing: results come by the callback, once."""
@@ -89,19 +128,35 @@ class Jobs(Searcher):
         """Nothing: see `save`."""
 
 
-class EarlyStopping(FIFOScheduler):
-    """Asks the judge of a trial's group at its decision points whether it goes on. The answer is journalled with the
-    epochs that it is about, in one transaction, by `Results`."""
+class Scheduler(FIFOScheduler):
+    """Which trial runs next, and whether one goes on.
+
+    At its decision points a trial's group's judge is asked. The answer is journalled with the epochs that it is about,
+    in one transaction, by `Results`.
+    """
 
     def __init__(self, name: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Ray's own has no annotations
         self._name = name
+        self._pending: list[TuneTrial] = []
+
+    def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:
+        """A trial was handed out."""
+        self._pending.append(trial)
+
+    def choose_trial_to_run(self, tune_controller: Any) -> TuneTrial | None:
+        """The first that has not begun; one that only waits comes last."""
+        self._pending = [trial for trial in self._pending if trial.status == TuneTrial.PENDING]
+        return min(self._pending, key=lambda trial: is_waiting(trial.config), default=None)
 
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
         """STOP or CONTINUE; a result that is no decision point brings no value."""
+        live = _LIVE[self._name]
+        if is_waiting(trial.config):
+            return TrialScheduler.STOP if live.has_work else TrialScheduler.CONTINUE
         if "value" not in result:
             return TrialScheduler.CONTINUE
-        live, key = _LIVE[self._name], trial.config["key"]
+        key = trial.config["key"]
         point = Judged(live.execution.group(key), key, int(result["epoch"]), float(result["value"]))
         return TrialScheduler.STOP if live.judges.stops(point) else TrialScheduler.CONTINUE
 
@@ -113,24 +168,37 @@ class Results(tune.Callback):
         self._name = name
 
     def on_trial_start(self, iteration: int, trials: Sequence[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        _LIVE[self._name].execution.started(trial.config["key"], trial.config["attempt"])
+        live = _LIVE[self._name]
+        if is_waiting(trial.config):
+            live.waiting.discard(trial.trial_id)
+        else:
+            live.execution.started(trial.config["key"], trial.config["attempt"])
 
     def on_trial_result(
         self, iteration: int, trials: Sequence[TuneTrial], trial: TuneTrial, result: dict[str, Any], **info: Any
     ) -> None:
-        execution = _LIVE[self._name].execution
+        if is_waiting(trial.config):
+            return
+        live = _LIVE[self._name]
+        execution = live.execution
         key, attempt = trial.config["key"], trial.config["attempt"]
         payload = json.loads(result["payload"])
         where = {name: payload[name] for name in ("node", "pid")}
         end = payload.get("end")
         if end is None and result["done"] and not payload.get("put_down"):  # the scheduler has just said so
             end = {**payload["so_far"], "status": "stopped"}
-        execution.reported(key, attempt, payload["records"], end=end, where=where)
+        if execution.reported(key, attempt, payload["records"], end=end, where=where) and end is not None:
+            live.folder.drop_saved(key)
         if payload.get("put_down"):
             execution.interrupted(key, attempt)
 
     def on_trial_error(self, iteration: int, trials: Sequence[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        execution = _LIVE[self._name].execution
+        live = _LIVE[self._name]
+        live.lost += 1
+        if is_waiting(trial.config):
+            live.waiting.discard(trial.trial_id)
+            return
+        execution = live.execution
         key, attempt = trial.config["key"], trial.config["attempt"]
         why = _last_words(trial)
         if "OutOfMemoryError" in why:  # Ray's memory monitor ended the process; Tune keeps the error's text alone

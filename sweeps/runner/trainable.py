@@ -25,7 +25,8 @@ from sweeps.objective import START, Objective
 STEP_SECONDS = (
     0.25  # one result of Tune carries the epochs of this long: a result an epoch would double the cost of short trials
 )
-START_SECONDS = 10.0  # how long the first process waits for the others before it begins alone
+START_SECONDS = 10.0  # how long a process waits for the others before it begins alone
+WAIT_SECONDS = 0.1  # at most between two questions of a process that waits for a job
 SAVE_SECONDS = 5.0  # how much training a lost process may cost
 
 Plugins = tuple[tuple[str, ...], str]  # names of the user's modules, and the folder where they are looked for last
@@ -34,7 +35,8 @@ Plugins = tuple[tuple[str, ...], str]  # names of the user's modules, and the fo
 class Trial(tune.Trainable):
     """Trains what its configuration says and yields batches of epoch records.
 
-    Configuration: `key`, `attempt`, `specification` (JSON), `continues` (an earlier attempt may have left a saved
+    Configuration: `processes` (how many are to have begun, with those that were lost), and either `waits` (only keep
+    the process) or `key`, `attempt`, `specification` (JSON), `continues` (an earlier attempt may have left a saved
     training), `to_beat` (the best value of all trials that had ended when this one was handed out), `decisions` (the
     epochs at which the scheduler is asked whether it goes on). Each result holds `payload`, JSON bytes: `records`, and
     when the attempt is over `end` or `put_down`; at a decision point also `epoch` and `value` for the scheduler, and
@@ -49,14 +51,14 @@ class Trial(tune.Trainable):
         return tune.PlacementGroupFactory([{"CPU": 1}])
 
     def setup(  # type: ignore[override]  # tune.with_parameters adds these arguments
-        self, config: dict[str, Any], data: Split, receiver: Any, processes: int, plugins: Plugins, objective: Objective
+        self, config: dict[str, Any], data: Split, receiver: Any, plugins: Plugins, objective: Objective
     ) -> None:
-        """Called once a process, of which there will be so many; `data` is read in place from the object store."""
+        """Called once a process; `data` is read in place from the object store."""
         self._data = data
         self._plugins = plugins
         self._objective = objective
         self._receiver = receiver
-        self._alone = processes - 1
+        self._met = 1  # how many processes are known to have begun
         # A host may run several nodes, and hosts in different places may share a name: the pair tells them apart.
         self._environment = describe_process()
         self._node = f"{os.uname().nodename}:{ray.get_runtime_context().get_node_id()[:8]}"
@@ -68,8 +70,11 @@ class Trial(tune.Trainable):
         return True
 
     def _begin(self, config: Mapping[str, Any]) -> None:
-        self._key, self._attempt = str(config["key"]), int(config["attempt"])
         self._config = config
+        self._waited = 0
+        if config.get("waits"):
+            return
+        self._key, self._attempt = str(config["key"]), int(config["attempt"])
         self._training: Training | None = None
         self._records: list[dict[str, Any]] = []
         self._seconds = 0.0
@@ -80,6 +85,8 @@ class Trial(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """Train for about STEP_SECONDS, to the next decision point, or to the end."""
         self._wait_for_the_others()
+        if self._config.get("waits"):
+            return self._wait()
         begun, first_new = time.monotonic(), len(self._records)
         payload: dict[str, Any] = {"node": self._node, "pid": os.getpid()}
         shown: dict[str, Any] = {}
@@ -111,15 +118,22 @@ class Trial(tune.Trainable):
     def _at_a_decision(self) -> bool:
         return bool(self._records) and self._records[-1]["epoch"] in self._config["decisions"]
 
+    def _wait(self) -> dict[str, Any]:
+        """Wait for a job, which only the scheduler can know of: ask it at once, then less and less often."""
+        time.sleep(min(WAIT_SECONDS, WAIT_SECONDS / 64 * self._waited))
+        self._waited = 2 * self._waited or 1
+        return {}
+
     def _wait_for_the_others(self) -> None:
         """Begin together: Tune drops a process that is still starting when an earlier one has become free again, and
-        with short trials that would leave one process to do all the work."""
+        with short trials that would leave one process to do all the work. Again after a process was lost."""
+        wanted = self._config["processes"]
         deadline = time.monotonic() + START_SECONDS
-        while self._alone and time.monotonic() < deadline:
-            if ray.get(self._receiver.arrive.remote(self._node, os.getpid())) > self._alone:
+        while self._met < wanted and time.monotonic() < deadline:
+            if ray.get(self._receiver.arrive.remote(self._node, os.getpid())) >= wanted:
                 break
             time.sleep(0.02)  # another process's start is awaited; the receiver cannot wake this one
-        self._alone = 0
+        self._met = max(self._met, wanted)
 
     def _train_until(self, deadline: float) -> bool:
         """Train epoch by epoch; `True` when the training is over."""

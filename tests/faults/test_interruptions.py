@@ -122,6 +122,29 @@ def test_a_killed_trial_process_continues_from_its_last_saved_epoch(
     _assert_as_trained_here(workshop, path, "loses-1")
 
 
+def test_a_lost_process_is_replaced_though_the_other_has_trials_shorter_than_a_start(workshop: Workshop) -> None:
+    path = workshop.define("halved", trials=120, epochs=30)
+    process = workshop.start("run", str(path), *WITHOUT)
+    workshop.wait_for(lambda: len(workshop.events("halved-1", "ended")) >= 6, "six trials ended")
+    lost = workshop.events("halved-1", "ended")[-1].body["pid"]
+    os.kill(lost, signal.SIGKILL)
+    process.communicate(timeout=120)
+    assert process.returncode == 0
+    ended = workshop.events("halved-1", "ended")
+    assert {event.body["status"] for event in ended} == {"finished"}
+    last = Counter(event.body["pid"] for event in ended[-40:])
+    assert lost not in last
+    assert len(last) == 2
+    assert min(last.values()) >= 10
+
+
+def test_a_trial_that_has_ended_leaves_no_saved_training(workshop: Workshop) -> None:
+    path = workshop.define("tidy", trials=2, epochs=1800)
+    workshop.run("run", str(path), *WITHOUT)
+    assert {e.trial for e in workshop.events("tidy-1", "saved")} == {e.trial for e in workshop.events("tidy-1", "ended")}
+    assert not list((workshop.folder / "kurabe-data" / "tidy-1" / "saved").iterdir())
+
+
 def test_ctrl_c_saves_what_runs_and_the_sweep_resumes(workshop: Workshop) -> None:
     path = workshop.define("stopped", trials=2, epochs=1200)
     process = workshop.start("run", str(path), "--no-report", "--workers", "2")

@@ -91,6 +91,19 @@ def test_a_sweep_by_each_strategy_from_a_folder_with_stray_modules(workshop: Wor
     assert {row["trial"]: row["validation/loss"] for row in rows} == values
 
 
+def test_after_the_search_both_processes_train_on(workshop: Workshop) -> None:
+    """Between search and confirmation there is a moment without a job, in which Ray Tune would end a process."""
+    workshop.define("parted", trials=4, epochs=20, confirm=12)
+    workshop.run("run", "parted.toml", "--workers", "2", "--no-report", "--no-tracking")
+    proposed = [e.body for e in workshop.events("parted-1", "proposed") if e.body.get("stage") == "confirmation"]
+    confirmed = {trial["key"] for body in proposed for trial in body["trials"]}
+    ended = workshop.events("parted-1", "ended")
+    assert len(confirmed) == 36
+    shares = Counter(event.body["pid"] for event in ended if event.trial in confirmed)
+    assert len(shares) == len({event.body["pid"] for event in ended}) == 2
+    assert min(shares.values()) >= 9
+
+
 def test_trials_that_raise_or_diverge_are_results_and_the_sweep_goes_on(workshop: Workshop) -> None:
     (workshop.folder / "fragile_lab.py").write_text(PLUGIN, encoding="utf-8")
     text = """
