@@ -5,21 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cluster.connect import limit_threads
 from sweeps.cli import OK
 
-if TYPE_CHECKING:
-    from model.specification import Specification
-    from model.splitting import Split
-
 SHOWN_POINTS = 5
-TIMED_POINTS = 6
-TIMED_SECONDS = 0.5  # of training for each timed point
-DISK_PER_TRIAL = 60_000  # bytes besides the epochs: pictures, rows of MLflow's tables
-DISK_PER_EPOCH = 3_500
 
 
 def check(options: argparse.Namespace) -> int:
@@ -29,10 +20,11 @@ def check(options: argparse.Namespace) -> int:
     from rich.table import Table
     from rich.text import Text
 
+    from sweeps.cli.forecast import first_points, forecast, measure
     from sweeps.cli.run import load_data, overrides
     from sweeps.definition import load_definition
     from sweeps.live import describe_point, duration
-    from sweeps.procedure import Assignment, Procedure
+    from sweeps.procedure import Procedure
     from sweeps.trial import form_trials
 
     definition = load_definition(options.definition, overrides(options))
@@ -54,8 +46,7 @@ def check(options: argparse.Namespace) -> int:
 
     seed = definition.search.seed or 0
     procedure = Procedure(definition, seed)
-    answers = [procedure.ask() for _ in range(max(SHOWN_POINTS, TIMED_POINTS))]
-    asked = [answer for answer in answers if isinstance(answer, Assignment)]
+    asked = first_points(procedure)
     drawn = (
         "" if definition.search.seed is not None else " (as they would be with seed 0; each execution draws its own)"
     )
@@ -65,24 +56,27 @@ def check(options: argparse.Namespace) -> int:
 
     slots = options.workers or os.cpu_count() or 1
     trials = [form_trials(definition, each.point, data_digest=dataset.digest)[0] for each in asked]
-    timed = [_seconds_per_trial(trial.specification, parts) for trial in trials[:TIMED_POINTS]]
-    epochs = [int(trial.specification.hyperparameters["epochs"]) for trial in trials]
+    specifications = [trial.specification for trial in trials]
+    epochs = [int(specification.hyperparameters["epochs"]) for specification in specifications]
     console.print()
     for line in procedure.plan():
         console.print(f"plan      {line}", highlight=False, markup=False, soft_wrap=True)
     count = procedure.planned
-    if count is None or not timed:
+    if count is None or not specifications:
         console.print("the number of trials is not known beforehand")
         return OK
-    mean_epochs = statistics.fmean(epochs)
-    disk = count * (DISK_PER_TRIAL + mean_epochs * DISK_PER_EPOCH)
     search = definition.search
     most = "at most " if definition.budget or search.racing or search.stop != "none" else ""
-    console.print(f"          {most}{count} trials, {count * mean_epochs:.0f} epochs in all", highlight=False)
+    in_all = f"{count} trials, {count * statistics.fmean(epochs):.0f} epochs in all"
+    console.print(f"          {most}{in_all}", highlight=False)
+    measured = measure(specifications, parts)
+    seen = forecast(measured, count, slots)
+    shortest, longest = (choose(each.seconds for each in measured) for choose in (min, max))
     console.print(
-        f"forecast  {duration(count * statistics.fmean(timed) / slots)} of training on {slots} slots "
-        f"(a trial takes {min(timed):.2f} to {max(timed):.2f} s here), about {disk / 1e6:.0f} MB",
+        f"forecast  {most}{duration(seen.seconds)}, of which {duration(seen.training)} are trials on {slots} slots "
+        f"(one takes {shortest:.2f} to {longest:.2f} s alone); about {seen.disk / 1e6:.0f} MB",
         highlight=False,
+        soft_wrap=True,
     )
     return OK
 
@@ -149,19 +143,3 @@ def _conditions(axis: dict[str, Any]) -> str:
     return "; ".join(
         f"{name} = {' or '.join(map(str, values)) or 'on'}" for name, values in axis.get("when", {}).items()
     )
-
-
-def _seconds_per_trial(specification: Specification, parts: Split) -> float:
-    """Time a few epochs and extend them to a whole trial. The first epoch, which also warms caches, counts as one like
-    the others."""
-    from model.training import Training
-
-    epochs = int(specification.hyperparameters["epochs"])
-    start = time.perf_counter()
-    done = 0
-    for record in Training(specification, parts):
-        done = record.epoch
-        if time.perf_counter() - start > TIMED_SECONDS and done > 0:
-            break
-    elapsed = time.perf_counter() - start
-    return elapsed * (epochs / done if done else 1.0)

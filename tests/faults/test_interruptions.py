@@ -141,7 +141,9 @@ def test_a_lost_process_is_replaced_though_the_other_has_trials_shorter_than_a_s
 def test_a_trial_that_has_ended_leaves_no_saved_training(workshop: Workshop) -> None:
     path = workshop.define("tidy", trials=2, epochs=1800)
     workshop.run("run", str(path), *WITHOUT)
-    assert {e.trial for e in workshop.events("tidy-1", "saved")} == {e.trial for e in workshop.events("tidy-1", "ended")}
+    assert {e.trial for e in workshop.events("tidy-1", "saved")} == {
+        e.trial for e in workshop.events("tidy-1", "ended")
+    }
     assert not list((workshop.folder / "kurabe-data" / "tidy-1" / "saved").iterdir())
 
 
