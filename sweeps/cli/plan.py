@@ -65,8 +65,9 @@ def check(options: argparse.Namespace) -> int:
     if count is None or not specifications:
         console.print("the number of trials is not known beforehand")
         return OK
-    search = definition.search
-    most = "at most " if definition.budget or search.racing or search.stop != "none" else ""
+    search, compared = definition.search, definition.comparison
+    shared = compared is not None and any(level.strategy for level in compared.levels)  # two may ask for one training
+    most = "at most " if definition.budget or search.racing or search.stop != "none" or shared else ""
     in_all = f"{count} trials, {count * statistics.fmean(epochs):.0f} epochs in all"
     console.print(f"          {most}{in_all}", highlight=False)
     measured = measure(specifications, parts)

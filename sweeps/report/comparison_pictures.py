@@ -49,7 +49,7 @@ def searches_of(evidence: Evidence, factor: Factor) -> tuple[Search, ...]:
     for (level, repeat), points in mine.items():
         values, seconds, spent = [], [], 0.0
         for _, runs in sorted(points.items()):
-            spent += sum(run.seconds for run in runs if math.isfinite(run.seconds))
+            spent += sum(run.seconds for run in runs if 0 < run.seconds < math.inf)
             values.append(float(np.mean([run.value for run in runs])) if all(run.counts for run in runs) else math.nan)
             seconds.append(spent)
         found.append(Search(level, repeat, values, seconds))

@@ -30,6 +30,7 @@ MOST_KNOWN = 500  # points: the model's cost grows with their cube
 FEWEST = 24  # trainings that differ in one number alone, from which a curve of it is drawn
 STOPS = 32  # equal steps of the axis in which the curve's medians are taken
 WIDE_BAND = 0.5  # a point explores where the band is at least so much as wide as with nothing known
+_UNREADABLE = (KeyError, TypeError, ValueError)  # what was written by another version, or damaged: no picture then
 
 
 @dataclass(frozen=True)
@@ -150,22 +151,24 @@ def _searched(asked: Asked, level: str, steps: tuple[tuple[Run, ...], ...]) -> S
     options = dict(asked.search.get("options") or {}) if asked.search.get("strategy") == STRATEGY else {}
     options = options or {each.name: each.default for each in STRATEGIES.entry(STRATEGY).traits["options"]}
     constants = {name: frozen(each.default) for name, each in hyperparameters().items()}
-    constants |= {name: frozen(value) for name, value in asked.fixed.items()}
     try:
+        constants |= {name: frozen(value) for name, value in asked.fixed.items()}
         space = Space.of(asked.definition.get("space") or (), constants)
-    except (KeyError, TypeError, ValueError):  # written by another version: then there is no such picture
+        left = space.given({name: frozen(value) for name, value in given.items()})
+    except _UNREADABLE:
         return None
     trials = section_of(asked).get("trials_per_level") if level else asked.search.get("trials")
-    left = space.given({name: frozen(value) for name, value in given.items()})
     return Searched(asked, level, left, given, options, trials if isinstance(trials, int) else None, steps)
 
 
 def _step(evidence: Evidence, searched: Searched, axis: str, count: int) -> Step | None:
     """The model after `count` points, with the point that was tried next."""
     following = searched.steps[count]
-    strategy = searched.told(count, evidence.minimize)
     kind = str(following[0].reason.get("kind", ""))
-    course = strategy.along(axis, searched.inner(following[0]), kind)
+    try:
+        course = searched.told(count, evidence.minimize).along(axis, searched.inner(following[0]), kind)
+    except _UNREADABLE:
+        return None
     value = following[0].point.get(axis)
     if course is None or not isinstance(value, int | float):
         return None

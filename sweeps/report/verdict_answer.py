@@ -19,6 +19,7 @@ from sweeps.report.confirmation import (
     section_of,
     values_of,
     verdict_of,
+    worth_of,
 )
 from sweeps.report.evidence import Asked, Evidence, Run
 from sweeps.report.search_pictures import side_of
@@ -82,11 +83,12 @@ def comparison_text(asked: Asked) -> str:
         levels.append(f"{level['name']} ({point_text(values)})" if values else str(level["name"]))
     told = [f"{factor}: {listed(levels)}"]
     if is_tuned(asked):
-        trials = section.get("trials_per_level")
-        told.append(f"{count_text(int(section.get('repeats') or 1), 'search', 'searches')} a level")
+        trials, repeats = section.get("trials_per_level"), section.get("repeats")
+        told.append(f"{count_text(repeats if isinstance(repeats, int) else 1, 'search', 'searches')} a level")
         told += [f"{trials} points each"] if trials else []
     told.append(f"confirmed on {section.get('confirm')} fresh replicates by {metric_words(measure_of(asked))}")
-    told += [f"a difference of {section['worth']:g} is worth having"] if section.get("worth") else []
+    worth = worth_of(asked)
+    told += [f"a difference of {worth:g} is worth having"] if worth is not None else []
     return "; ".join(told)
 
 

@@ -39,7 +39,7 @@ class Live:
     slots: int
     judges: Judges
     folder: ExecutionFolder
-    waiting: set[str] = field(default_factory=set)  # trials that will only wait, handed out and not begun
+    waiting: dict[str, bool] = field(default_factory=dict)  # trials that only wait, and whether they have begun
     lost: int = 0  # processes
 
     @property
@@ -112,10 +112,10 @@ class Jobs(Searcher):
 
     @staticmethod
     def _wait(live: Live, trial_id: str) -> dict[str, Any] | None:
-        """A trial that waits, unless there is one already."""
-        if live.slots == 1 or live.waiting:
+        """A trial that waits: one ahead, and at most one a slot, also where a cluster has cores to spare."""
+        if live.slots == 1 or len(live.waiting) > live.slots or not all(live.waiting.values()):
             return None
-        live.waiting.add(trial_id)
+        live.waiting[trial_id] = False
         return {"processes": live.processes, **WAITING}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -170,7 +170,7 @@ class Results(tune.Callback):
     def on_trial_start(self, iteration: int, trials: Sequence[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         live = _LIVE[self._name]
         if is_waiting(trial.config):
-            live.waiting.discard(trial.trial_id)
+            live.waiting[trial.trial_id] = True
         else:
             live.execution.started(trial.config["key"], trial.config["attempt"])
 
@@ -192,11 +192,14 @@ class Results(tune.Callback):
         if payload.get("put_down"):
             execution.interrupted(key, attempt)
 
+    def on_trial_complete(self, iteration: int, trials: Sequence[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        _LIVE[self._name].waiting.pop(trial.trial_id, None)
+
     def on_trial_error(self, iteration: int, trials: Sequence[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         live = _LIVE[self._name]
         live.lost += 1
         if is_waiting(trial.config):
-            live.waiting.discard(trial.trial_id)
+            live.waiting.pop(trial.trial_id, None)
             return
         execution = live.execution
         key, attempt = trial.config["key"], trial.config["attempt"]

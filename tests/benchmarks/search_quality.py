@@ -6,8 +6,8 @@
 
 An evaluation draws one of the replicates that a table holds; the regret is that of the true mean of the point that
 looked best so far, which is what a user would take. All searchers are told the same ten random points first. Printed:
-the mean and the median over seeds for each table, then the difference to each peer, paired by seed, with its bootstrap
-interval. `--keep FILE` writes each run and does not repeat those it finds there. A third of a second an evaluation for
+the mean and the median over seeds for each table, then the difference to each peer, paired by seed (with --functions:
+by function and instance), with its bootstrap interval. `--keep FILE` writes each run and does not repeat those it finds there. A third of a second an evaluation for
 peers.
 """
 
@@ -66,7 +66,7 @@ def run(problem: Problem, name: str, seed: int, evaluations: int, pending: int =
 
 
 def difference(ours: np.ndarray, other: np.ndarray) -> str:
-    """Mean of ours − other over seeds (rows: means over problems), with the 95 % interval of a paired bootstrap."""
+    """Mean of ours − other over units, with the 95 % interval of a paired bootstrap."""
     paired, rng = ours - other, np.random.default_rng(0)
     means = paired[rng.integers(len(paired), size=(10_000, len(paired)))].mean(axis=1)
     low, high = np.quantile(means, (0.025, 0.975))
@@ -100,9 +100,11 @@ def measure(problems: Iterable[Problem], searchers: list[tuple[str, int]], optio
                 f"twice {twice:.1f}; {1000 * cost:6.1f} ms",
                 flush=True,
             )
-    means = {searcher: np.array(rows).mean(axis=0) for searcher, rows in ends.items()}
+    # A table is one of few that were chosen: its seeds are the units. Functions and their instances are many and unlike.
+    unit, axis = ("functions", 1) if options.functions else ("seeds", 0)
+    means = {searcher: np.array(rows).mean(axis=axis) for searcher, rows in ends.items()}
     for (name, pending), values in means.items():
-        print(f"all: {name}, {pending} pending: mean {values.mean():.4f}, median over seeds {np.median(values):.4f}")
+        print(f"all: {name}, {pending} pending: mean {values.mean():.4f}, median over {unit} {np.median(values):.4f}")
     first = searchers[0]
     for searcher in searchers[1:]:
         one, other = (searcher, first) if searcher[0] == first[0] else (first, searcher)

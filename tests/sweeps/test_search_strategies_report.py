@@ -155,7 +155,7 @@ def test_the_page_of_a_comparison_of_strategies_shows_them(evidence: Evidence) -
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(16))
 def test_damaged_documents_make_a_page_all_the_same(seed: int, record: ExecutionRecord, tmp_path: Path) -> None:
     rng = random.Random(seed)
     trials = tuple(
