@@ -7,8 +7,8 @@
 An evaluation draws one of the replicates that a table holds; the regret is that of the true mean of the point that
 looked best so far, which is what a user would take. All searchers are told the same ten random points first. Printed:
 the mean and the median over seeds for each table, then the difference to each peer, paired by seed (with --functions:
-by function and instance), with its bootstrap interval. `--keep FILE` writes each run and does not repeat those it finds there. A third of a second an evaluation for
-peers.
+by function and instance), with its bootstrap interval. `--keep FILE` writes each run and does not repeat those it
+finds there. A third of a second an evaluation for peers.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def measure(problems: Iterable[Problem], searchers: list[tuple[str, int]], optio
                 f"twice {twice:.1f}; {1000 * cost:6.1f} ms",
                 flush=True,
             )
-    # A table is one of few that were chosen: its seeds are the units. Functions and their instances are many and unlike.
+    # Of few chosen tables the seeds are the units; functions and their instances are many, and unlike.
     unit, axis = ("functions", 1) if options.functions else ("seeds", 0)
     means = {searcher: np.array(rows).mean(axis=axis) for searcher, rows in ends.items()}
     for (name, pending), values in means.items():

@@ -3,7 +3,7 @@
 The marginal likelihood alone, on ten points in nine dimensions, likes length scales that mean nothing; weak priors keep
 them sensible:
 
-    log l ~ N(log(√axes / 2), 0.7²)     log noise ~ N(log 1e-3, 2²)     log amplitude ~ N(0, 1)
+    log l ~ N(log(√axes / 2), 1)     log noise ~ N(log 1e-3, 2²)     log amplitude ~ N(0, 1)
 
 Where replicates tell the noise, its prior is N(log of what they tell, 0.3²).
 """
@@ -108,7 +108,7 @@ def _posterior(dims: int, noise: float, width_of_noise: float) -> Callable[..., 
     """An optimizer for scikit-learn's fit that adds the priors to the likelihood. Its theta holds the logarithms of
     amplitude, length scales and noise, in this order."""
     centre = np.concatenate([[0.0], np.full(dims, np.log(_usual_length(dims))), [np.log(noise)]])
-    width = np.concatenate([[1.0], np.full(dims, 0.7), [width_of_noise]])
+    width = np.concatenate([[1.0], np.full(dims, 1.0), [width_of_noise]])
 
     def maximise(negative: Callable[[Array], tuple[float, Array]], theta: Array, bounds: Array) -> tuple[Array, float]:
         def objective(theta: Array) -> tuple[float, Array]:
