@@ -34,16 +34,18 @@ _PACE = 0.010  # seconds of the loop that `_pace` times, where it is 1
 # Bytes.
 _DISK, _DISK_TRIAL = 2_000_000, 40_000  # the store and the report; MLflow's rows and pictures of each trial
 _DISK_VALUE = 310  # of MLflow's rows for each number
+_NETWORKS = 10  # that were the best when they ended, and are kept
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A trial by its first epochs: how long all of it would take alone, how many numbers its records hold, and their
-    bytes as JSON."""
+    """A trial by its first epochs: how long all of it would take alone, how many numbers its records hold, their bytes
+    as JSON, and those of the network's parameters."""
 
     seconds: float
     values: int
     bytes: int
+    network: int
 
 
 @dataclass(frozen=True)
@@ -66,15 +68,16 @@ def first_points(procedure: Procedure) -> list[Assignment]:
 def forecast(measured: Sequence[Measured], trials: int, slots: int) -> Forecast:
     """What so many trials like these take, `slots` of them at a time."""
     factor, cores = pace(), os.cpu_count() or 1
-    alone, values, size = (
-        statistics.fmean(getattr(m, name) for m in measured) for name in ("seconds", "values", "bytes")
+    alone, values, size, network = (
+        statistics.fmean(getattr(each, name) for each in measured) for name in ("seconds", "values", "bytes", "network")
     )
     trained = alone * (_TOGETHER if slots > 1 else 1.0)
     beside = factor * (_TRIAL + _VALUE * values)
     # What is done beside the trainings has cores of its own where there are more of them than slots.
     training = max(trials * trained / slots, trials * (trained + beside) / cores) + trained / 2
     seconds = factor * (_START + _FIRST_TRIAL + _END + _END_TRIAL * trials) + training
-    return Forecast(seconds, training, _DISK + trials * (_DISK_TRIAL + _DISK_VALUE * values + 2 * size))
+    disk = _DISK + _NETWORKS * network + trials * (_DISK_TRIAL + _DISK_VALUE * values + 2 * size)
+    return Forecast(seconds, training, disk)
 
 
 def measure(specifications: Sequence[Specification], parts: Split) -> list[Measured]:
@@ -105,7 +108,7 @@ def _measure(specification: Specification, parts: Split, patience: float) -> Mea
     without = next((record for record in records if record.epoch not in pictured), records[-1])
     plain = epochs + 1 - len(pictured)
     values, size = (count(with_picture) * len(pictured) + count(without) * plain for count in (_values, _size))
-    return Measured(ready - begun + an_epoch * epochs, values, size)
+    return Measured(ready - begun + an_epoch * epochs, values, size, training.network.parameters.nbytes)
 
 
 def _values(record: EpochRecord) -> int:

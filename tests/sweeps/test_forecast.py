@@ -16,7 +16,7 @@ from model.training import train
 from sweeps.cli import forecast as module
 from sweeps.cli.forecast import Measured, forecast, measure
 
-SHORT = Measured(seconds=0.1, values=300, bytes=20_000)
+SHORT = Measured(seconds=0.1, values=300, bytes=20_000, network=10_000)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_more_trials_take_longer_and_more_slots_less(monkeypatch: pytest.MonkeyP
     assert one.training > two.training > four.training > one.training / 5
     assert one.training >= 100 * SHORT.seconds
     assert forecast([SHORT], 200, 2).training > 1.9 * two.training
-    assert forecast([SHORT, Measured(1.0, 300, 20_000)], 100, 2).training > 5 * two.training
+    assert forecast([SHORT, Measured(1.0, 300, 20_000, 10_000)], 100, 2).training > 5 * two.training
     assert two.seconds > two.training
     assert forecast([SHORT], 200, 2).disk > 1.8 * two.disk
 
