@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 MEASURED_POINTS = 24  # at most
 _MEASURED_SECONDS = 4.0  # of training for all of them together; each has one epoch at least
 
-# Seconds, on a machine whose `_pace` is 1.
+# Seconds, on a machine whose `pace` is 1.
 _START, _FIRST_TRIAL = 5.0, 2.0  # of Ray and MLflow, and of the processes that train
 _TRIAL = 0.035  # of a core, for each trial: the driver, Ray, MLflow's run, pictures and files
 _VALUE = 0.9e-4  # of a core, for each number of an epoch record
 _END, _END_TRIAL = 4.0, 0.004  # the report and MLflow's last runs
 _TOGETHER = 1.1  # how much longer trainings take that share caches and memory with others
-_PACE = 0.010  # seconds of the loop that `_pace` times, where it is 1
+_PACE = 0.010  # seconds of the loop that `pace` times, where it is 1
 
 # Bytes.
 _DISK, _DISK_TRIAL = 2_000_000, 40_000  # the store and the report; MLflow's rows and pictures of each trial

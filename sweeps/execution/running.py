@@ -132,7 +132,7 @@ class Execution:
     def has_jobs(self) -> bool:
         """Whether a job is queued, or was taken and has not begun."""
         with self._state:
-            return bool(self._jobs) or len(self._running) > len(self._begun & self._running.keys())
+            return bool(self._jobs or self._running.keys() - self._begun)
 
     @property
     def finished(self) -> bool:

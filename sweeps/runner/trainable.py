@@ -120,6 +120,8 @@ class Trial(tune.Trainable):
 
     def _wait(self) -> dict[str, Any]:
         """Wait for a job, which only the scheduler can know of: ask it at once, then less and less often."""
+        # Tune answers a result by asking for the next one or by ending the trial, and can wake no process: without a
+        # pause this one would ask without end, and take the driver's core and its own from the trials that train.
         time.sleep(min(WAIT_SECONDS, WAIT_SECONDS / 64 * self._waited))
         self._waited = 2 * self._waited or 1
         return {}
