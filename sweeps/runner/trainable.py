@@ -22,9 +22,9 @@ from model.training import EpochRecord, Training
 from sweeps.environment import describe_process
 from sweeps.objective import START, Objective
 
-STEP_SECONDS = (
-    0.25  # one result of Tune carries the epochs of this long: a result an epoch would double the cost of short trials
-)
+# One result of Tune carries the epochs of this long, at first and at most; the longer a trial, the longer each.
+# A result costs it 10 ms: one an epoch would double the cost of short trials, one each 0.25 s costs long ones 4 %.
+FIRST_STEP_SECONDS, STEP_SECONDS = 0.25, 1.0
 START_SECONDS = 10.0  # how long a process waits for the others before it begins alone
 WAIT_SECONDS = 0.1  # at most between two questions of a process that waits for a job
 SAVE_SECONDS = 5.0  # how much training a lost process may cost
@@ -83,7 +83,7 @@ class Trial(tune.Trainable):
         self._held: tuple[float, int, bytes] | None = None  # the objective's value, at which epoch, the network there
 
     def step(self) -> dict[str, Any]:
-        """Train for about STEP_SECONDS, to the next decision point, or to the end."""
+        """Train about as long again as until now, to the next decision point, or to the end."""
         self._wait_for_the_others()
         if self._config.get("waits"):
             return self._wait()
@@ -91,7 +91,7 @@ class Trial(tune.Trainable):
         payload: dict[str, Any] = {"node": self._node, "pid": os.getpid()}
         shown: dict[str, Any] = {}
         try:
-            over = self._train_until(begun + STEP_SECONDS)
+            over = self._train_until(begun + min(max(FIRST_STEP_SECONDS, self._seconds), STEP_SECONDS))
             self._seconds += time.monotonic() - begun
             if over:
                 payload["end"] = self._end()

@@ -138,15 +138,6 @@ def test_a_lost_process_is_replaced_though_the_other_has_trials_shorter_than_a_s
     assert min(last.values()) >= 10
 
 
-def test_a_trial_that_has_ended_leaves_no_saved_training(workshop: Workshop) -> None:
-    path = workshop.define("tidy", trials=2, epochs=1800)
-    workshop.run("run", str(path), *WITHOUT)
-    assert {e.trial for e in workshop.events("tidy-1", "saved")} == {
-        e.trial for e in workshop.events("tidy-1", "ended")
-    }
-    assert not list((workshop.folder / "kurabe-data" / "tidy-1" / "saved").iterdir())
-
-
 def test_ctrl_c_saves_what_runs_and_the_sweep_resumes(workshop: Workshop) -> None:
     path = workshop.define("stopped", trials=2, epochs=1200)
     process = workshop.start("run", str(path), "--no-report", "--workers", "2")
@@ -161,7 +152,10 @@ def test_ctrl_c_saves_what_runs_and_the_sweep_resumes(workshop: Workshop) -> Non
     recorded = Counter(e.trial for e in workshop.events("stopped-1", "epoch"))
     assert {key: count - 1 for key, count in recorded.items()} == saved
     assert not workshop.events("stopped-1", "ended")
+    trainings = workshop.folder / "kurabe-data" / "stopped-1" / "saved"
+    assert {file.stem for file in trainings.iterdir()} == set(saved)
     workshop.run("resume", "stopped", "--no-report", "--workers", "2")
+    assert not list(trainings.iterdir())  # a trial that has ended leaves none
     assert {e.attempt for e in workshop.events("stopped-1", "ended")} == {2}
     assert Counter(e.trial for e in workshop.events("stopped-1", "epoch")) == dict.fromkeys(saved, 1201)
 
