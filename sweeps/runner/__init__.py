@@ -69,7 +69,7 @@ def run_execution(
     name = str(execution.journal.path)
     judges = Judges(execution.stopping_rule, execution.objective.direction)
     judges.remember(execution.judged())
-    register(name, Live(execution, slots, judges, folder))
+    register(name, Live(execution, slots, judges, folder, spare=ray.cluster_resources().get("CPU", 0) > slots))
     with (
         tempfile.TemporaryDirectory(prefix="kurabe-tune-") as scratch,
         _orderly_end(execution, receiver),

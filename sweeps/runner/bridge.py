@@ -33,19 +33,23 @@ class Live:
     starting when another has become free. With trials shorter than a start that would leave one process to do all the
     work. So as many jobs as there are slots are handed out ahead; where there is no job, a trial that only waits keeps
     its place (`waiting`); and who begins a trial after a process was lost waits for the new one (`processes`).
+
+    Where a cluster has more cores than slots (`spare`), a job handed out ahead would begin on one at once: there only
+    trials that wait are ahead.
     """
 
     execution: Execution
     slots: int
     judges: Judges
     folder: ExecutionFolder
+    spare: bool = False
     waiting: dict[str, bool] = field(default_factory=dict)  # trials that only wait, and whether they have begun
     lost: int = 0  # processes
 
     @property
     def ahead(self) -> int:
         """How many jobs are handed out before a slot is free. One slot alone keeps its process anyhow."""
-        return self.slots if self.slots > 1 else 0
+        return 0 if self.spare or self.slots == 1 else self.slots
 
     @property
     def processes(self) -> int:
@@ -90,7 +94,7 @@ class Jobs(Searcher):
         if execution.finished:
             return Searcher.FINISHED  # type: ignore[return-value]  # Ray annotates the dict alone
         if len(execution.running) >= live.slots + live.ahead:
-            return None
+            return self._wait(live, trial_id) if live.spare else None
         job = execution.take()
         if job is None and not execution.running:
             # Tune sleeps for a whole second when nothing runs and nothing is suggested: find out now.
@@ -112,8 +116,9 @@ class Jobs(Searcher):
 
     @staticmethod
     def _wait(live: Live, trial_id: str) -> dict[str, Any] | None:
-        """A trial that waits: one ahead, and at most one a slot, also where a cluster has cores to spare."""
-        if live.slots == 1 or len(live.waiting) > live.slots or not all(live.waiting.values()):
+        """A trial that waits: one ahead, and at most one a slot. On spare cores they always wait: two are enough."""
+        most = 1 if live.spare else live.slots
+        if live.slots == 1 or len(live.waiting) > most or not all(live.waiting.values()):
             return None
         live.waiting[trial_id] = False
         return {"processes": live.processes, **WAITING}

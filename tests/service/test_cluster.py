@@ -1,4 +1,4 @@
-"""The same sweep on a Ray cluster that is already up: two nodes of one CPU each on this host's own address."""
+"""The same sweep on a Ray cluster that is already up: two nodes of two CPUs each on this host's own address."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,14 +36,14 @@ def _free_port(host: str) -> int:
         return int(server.getsockname()[1])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A head and a worker node, each a process group in the foreground of its own `ray start --block`."""
     host = _own_address()
     address = f"{host}:{_free_port(host)}"
     folder = tmp_path_factory.mktemp("nodes")
     environment = {**os.environ, "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
-    common = [RAY, "start", "--block", f"--node-ip-address={host}", "--num-cpus=1"]
+    common = [RAY, "start", "--block", f"--node-ip-address={host}", "--num-cpus=2"]
     head = [*common, "--head", f"--port={address.rpartition(':')[2]}", "--include-dashboard=false"]
     nodes = []
     try:
@@ -59,7 +60,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         for node in reversed(nodes):
             node.terminate()
-            node.wait(30)
+            node.wait(60)
 
 
 def _wait_until_started(log: Path, node: subprocess.Popen[bytes]) -> None:
@@ -89,6 +90,19 @@ def test_trials_run_on_both_nodes_as_mlflow_tells(
     assert len(nodes) == 10
     assert len(set(nodes)) == 2
     assert all(re.fullmatch(rf"{re.escape(os.uname().nodename)}:[0-9a-f]{{8}}", node) for node in nodes)
+
+
+def test_no_more_trials_run_at_a_time_than_asked_for(
+    workshop: Workshop, cluster: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    path = workshop.define("few", trials=12, epochs=200)
+    workshop.run("run", str(path), "--cluster", cluster, "--workers", "2", "--no-tracking", "--no-report")
+    changes = [(e.at, 1) for e in workshop.events("few-1", "started")]
+    changes += [(e.at, -1) for e in workshop.events("few-1", "ended")]
+    running = list(accumulate(change for _, change in sorted(changes)))
+    assert max(running) == 2
+    assert len(running) == 24
 
 
 def test_a_cluster_that_is_not_there_is_refused_at_once(workshop: Workshop) -> None:
