@@ -5,6 +5,8 @@ trials           points
 seconds          seconds
 epochs           epochs
 target, plateau  points; what was reached ends the search no more
+
+Where trainings that ran went beyond a budget of seconds or epochs, N are added to what was spent.
 """
 
 from __future__ import annotations
@@ -20,12 +22,14 @@ if TYPE_CHECKING:
     from sweeps.definition import Definition
 
 
-def extension(execution: str, definition: Definition, closed: str | None, points: int, extend: int) -> dict[str, Any]:
-    """What `resumed` says of an extension: what is extended, by how much, and from how many points.
+def extension(
+    execution: str, definition: Definition, closed: str | None, spent: Mapping[str, float], extend: int
+) -> dict[str, Any]:
+    """What `resumed` says of an extension: what is extended, by how much, and what the search has spent until then.
 
     Args:
         closed: why the execution ended last; None or interrupted where it has not come to its end.
-        points: that the search has asked for.
+        spent: of the search, see `spent`.
 
     Raises:
         StorageError: there is nothing that could be extended.
@@ -39,7 +43,7 @@ def extension(execution: str, definition: Definition, closed: str | None, points
         if definition.search.strategy == "grid":
             raise StorageError(f"{execution}: a whole grid has no budget to extend")
         raise StorageError(f"{execution}: its budget is not reached; `sweep resume {execution}` goes on with it")
-    return {"extend": extend, "extended": what, "points": points}
+    return {"extend": extend, "extended": what, **spent}
 
 
 def extended(definition: Definition, resumed: Iterable[Mapping[str, Any]]) -> Definition:
@@ -52,9 +56,9 @@ def extended(definition: Definition, resumed: Iterable[Mapping[str, Any]]) -> De
         if what == "trials":
             search = replace(search, trials=(search.trials or 0) + extend)
         elif what == "seconds":
-            budget = replace(budget, seconds=(budget.seconds or 0.0) + extend)
+            budget = replace(budget, seconds=max(budget.seconds or 0.0, body.get("seconds", 0.0)) + extend)
         elif what == "epochs":
-            budget = replace(budget, epochs=(budget.epochs or 0) + extend)
+            budget = replace(budget, epochs=max(budget.epochs or 0, body.get("epochs", 0)) + extend)
         else:
             budget = replace(budget, target=None) if what == "target" else replace(budget, plateau=None)
             search = replace(search, trials=int(body["points"]) + extend)
@@ -66,7 +70,15 @@ def resumptions(journal: Journal) -> list[dict[str, Any]]:
     return [event.body for event in journal.events(kinds=("resumed",))]
 
 
-def points_asked(journal: Journal) -> int:
-    """How many points the search has asked for."""
-    found = journal.events(kinds=("proposed", "skipped"))
-    return sum(event.body.get("stage", "search") == "search" for event in found)
+def spent(journal: Journal) -> dict[str, float]:
+    """What the search has spent: `points` asked for, `epochs` trained, and `seconds` until a budget was reached."""
+    seconds, points, searched, trained = 0.0, 0, set[str](), dict[str | None, int]()
+    for event in journal.events(kinds=("proposed", "skipped", "ended", "spent")):
+        if event.kind == "spent":
+            seconds = float(event.body["seconds"])
+        elif event.kind == "ended":
+            trained[event.trial] = int(event.body["epochs"])
+        elif event.body.get("stage", "search") == "search":
+            points += 1
+            searched.update(trial["key"] for trial in event.body.get("trials", ()))
+    return {"points": points, "epochs": sum(trained.get(key, 0) for key in searched), "seconds": seconds}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.connect import limit_threads
 from sweeps.cli import OK
-from sweeps.cli.extension import extended, extension, points_asked, resumptions
+from sweeps.cli.extension import extended, extension, resumptions, spent
 from sweeps.cli.train import Prepared, train
 from sweeps.cli.warm_start import read_warm_start, warm
 from sweeps.journal import Journal
@@ -64,7 +64,7 @@ def resume(options: argparse.Namespace) -> int:
     with hold(storage, folder.name):
         journal = Journal.open(folder.journal)
         opened = next(iter(journal.events(kinds=("opened",)))).body
-        closed, before, points = _closed(journal), resumptions(journal), points_asked(journal)
+        closed, before, used = _closed(journal), resumptions(journal), spent(journal)
         journal.close()
         if closed not in (None, "interrupted") and not options.extend:
             print(
@@ -72,7 +72,7 @@ def resume(options: argparse.Namespace) -> int:
             )
             return OK
         definition = stored_definition(opened)
-        more = extension(folder.execution, extended(definition, before), closed, points, options.extend or 0)
+        more = extension(folder.execution, extended(definition, before), closed, used, options.extend or 0)
         definition = extended(definition, [*before, more])
         loaded = stored_data(opened, definition)
         prepared = _prepare(folder, definition, opened, loaded, Path(opened["folder"]))

@@ -14,7 +14,7 @@ KINDS = ("resumed", "proposed", "skipped", "started", "epoch", "ended", "raced",
 
 @dataclass
 class Replayed:
-    """`seen` is the sequence number of the last outcome that the procedure was told; `seconds` trials ran for."""
+    """`seen` is the sequence number of the last outcome that the procedure was told; `seconds` the search ran for."""
 
     seen: int = 0
     seconds: float = 0.0
@@ -25,7 +25,7 @@ def replay(journal: Journal, ledger: Ledger, procedure: Procedure) -> Replayed:
     replayed, clock = Replayed(), _Clock()
     for event in journal.events(kinds=KINDS):
         body = event.body
-        clock.hear(event.kind, event.at)
+        clock.hear(event.kind, event.at, extends=bool(body.get("extend")))
         if event.kind == "proposed":
             assignment = Assignment.of(body)
             procedure.remember(assignment)
@@ -62,18 +62,22 @@ def _follow(ledger: Ledger, kind: str, key: str, attempt: int, body: dict[str, o
 
 @dataclass
 class _Clock:
-    """Seconds from each process's first trial to its last word. The events' clock may jump; it never runs backwards
-    here."""
+    """Seconds of the search: from each process's first trial to its last word, or until a budget was reached, for what
+    follows is the confirmation's. The events' clock may jump; it never runs backwards here."""
 
     seconds: float = 0.0
     running: bool = False
+    over: bool = False
     last: float = 0.0
 
-    def hear(self, kind: str, at: float) -> None:
+    def hear(self, kind: str, at: float, *, extends: bool) -> None:
         if kind == "resumed":
             self.running = False
+            self.over = self.over and not extends
         elif self.running:
             self.seconds += max(0.0, at - self.last)
         elif kind == "started":
-            self.running = True
+            self.running = not self.over
+        if kind == "spent":
+            self.running, self.over = False, True
         self.last = at

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sweeps.cli.extension import extended, extension, points_asked, resumptions
+from sweeps.cli.extension import extended, extension, resumptions, spent
 from sweeps.definition import BudgetSection, Definition, Plateau
 from sweeps.execution.budgets import GO, WAIT, Spent, standing
 from sweeps.journal import Journal
@@ -187,32 +187,42 @@ def test_processes_that_die_come_to_the_same_end(tmp_path: Path, budget: str, tr
         ("trials = 3", 2),
     ],
 )
-def test_what_was_reached_is_extended(tmp_path: Path, budget: str, more: int) -> None:
+def test_what_was_reached_is_extended_again_and_again(tmp_path: Path, budget: str, more: int) -> None:
     made, clock, journal = definition(tmp_path, ENDLESS, f"[budget]\n{budget}"), Clock(), begin(tmp_path)
-    running = execution(journal, made, clock=clock)
+    running, why = execution(journal, made, clock=clock), first_word(budget)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("time.time", clock)
         carry_out(running, loss, meanwhile=clock.tick)
-        confirmed = 6 * 10.0 if "seconds" in budget else 0.0  # of wall-clock, too
-        before = points_asked(journal)
-        body = extension("demo-1", made, running.why, before, more + int(confirmed))
-        journal.append("resumed", {"environment": {}, **body})
-        longer = extended(made, resumptions(journal))
-        running = execution(journal, longer, clock=clock)
-        assert not running.finished
-        carry_out(running, loss, meanwhile=clock.tick)
-    assert points_asked(journal) == before + 2
-    assert running.why == ("trials" if "target" in budget or "plateau" in budget else first_word(budget))
+        for _ in range(3):
+            assert running.why == why
+            before = spent(journal)
+            body = extension("demo-1", extended(made, resumptions(journal)), running.why, before, more)
+            journal.append("resumed", {"environment": {}, **body})
+            running = execution(journal, extended(made, resumptions(journal)), clock=clock)
+            assert not running.finished
+            carry_out(running, loss, meanwhile=clock.tick)
+            assert spent(journal)["points"] == before["points"] + 2
+            why = "trials" if why in ("target", "plateau") else why
+
+
+def test_epochs_are_added_to_those_that_went_beyond_the_budget(tmp_path: Path) -> None:
+    made, journal = definition(tmp_path, "replicates = 10\nconfirm = 0", "[budget]\nepochs = 30"), begin(tmp_path)
+    carry_out(execution(journal, made), loss)
+    assert spent(journal)["epochs"] == 40
+    body = extension("demo-1", made, "epochs", spent(journal), 8)
+    journal.append("resumed", body)
+    carry_out(execution(journal, extended(made, resumptions(journal))), loss)
+    assert spent(journal)["epochs"] == 80
 
 
 def test_what_cannot_be_extended_is_told(tmp_path: Path) -> None:
     made = definition(tmp_path, ENDLESS, "[budget]\nepochs = 12")
     with pytest.raises(StorageError, match="its budget is not reached"):
-        extension("demo-1", made, None, 2, 5)
+        extension("demo-1", made, None, {"points": 2}, 5)
     compared = definition(tmp_path, "", f"{COMPARED}[budget]\nepochs = 50")
     with pytest.raises(StorageError, match="a comparison is not extended"):
-        extension("demo-1", compared, "epochs", 2, 5)
-    assert extension("demo-1", compared, "epochs", 2, 0) == {"extend": 0}
+        extension("demo-1", compared, "epochs", {"points": 2}, 5)
+    assert extension("demo-1", compared, "epochs", {"points": 2}, 0) == {"extend": 0}
 
 
 def test_a_definition_says_its_budget_in_words_and_in_its_digest(tmp_path: Path) -> None:
