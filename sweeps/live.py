@@ -78,7 +78,7 @@ def one_line(status: Status, phase: str, now: float) -> str:
     if not status.first_start:
         return f"{status.execution}: {phase}"
     best = status.best()
-    parts = [f"{len(status.ended)} of {status.planned or '?'} trials"]
+    parts = [f"{len(status.ended)} of {status.total or '?'} trials"]
     if best:
         parts.append(f"best {status.objective} {best[0].value:.4g}")
     if status.failures():
@@ -126,12 +126,12 @@ def _progress(status: Status, phase: str, now: float) -> RenderableType:
     from rich.text import Text
 
     row = Table.grid(padding=(0, 1))
-    total = status.planned or max(1, len(status.trials))
+    total = status.total or max(1, len(status.trials))
     bar = ProgressBar(total=total, completed=len(status.ended), width=40)
     left = status.left(now)
     if left is not None:
         so_far = duration(now - (status.first_start or now))
-        after = f"{len(status.ended)} of {status.planned or '?'} trials, {so_far}, {duration(left)} left"
+        after = f"{len(status.ended)} of {status.total or '?'} trials, {so_far}, {duration(left)} left"
     else:
         after = phase
     row.add_row(bar, Text(after))

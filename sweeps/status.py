@@ -71,7 +71,10 @@ class Status:
     first_start: float | None = None
     last_at: float = 0.0
     sequence: int = 0
-    _paused: float = 0.0  # seconds between a process's last word and the next one's first
+    spent: bool = False  # whether a budget has ended the search
+    held: bool = True  # whether a live process works on it
+    _paused: float = 0.0  # seconds between a process's last word and the next one's first trial
+    _resuming: float | None = None  # since when, until the next one's first trial
 
     def catch_up(self, journal: Journal) -> None:
         """Fold what the journal has gained since the last time."""
@@ -97,7 +100,10 @@ class Status:
     def _on_resumed(self, event: Event) -> None:
         self.slots, self.closed = event.body["slots"], None
         self.planned = event.body.get("planned", self.planned)
-        self._paused += max(0.0, event.at - self.last_at)
+        if self.first_start is not None and self._resuming is None:
+            self._resuming = self.last_at
+        if event.body.get("extend"):  # by how much a budget in the definition no longer says
+            self.definition, self.spent = {**self.definition, "budget": None}, False
         for trial in self.trials.values():
             if trial.status == "running":
                 trial.status = "waiting"
@@ -122,6 +128,9 @@ class Status:
         trial.status, trial.attempts = "running", event.attempt or 1
         if self.first_start is None:
             self.first_start = event.at
+        if self._resuming is not None:
+            self._paused += max(0.0, event.at - self._resuming)
+            self._resuming = None
 
     def _on_epoch(self, event: Event) -> None:
         trial = self._trial(event)
@@ -147,6 +156,9 @@ class Status:
         for key in event.body["dropped"]:
             self.trials.pop(key, None)
 
+    def _on_spent(self, event: Event) -> None:
+        self.spent = True
+
     def _on_closed(self, event: Event) -> None:
         self.closed = event.body["why"]
 
@@ -157,11 +169,18 @@ class Status:
 
     @property
     def state(self) -> str:
-        """finished, interrupted, or running; a journal whose process was killed says running until someone looks at its
-        lock."""
+        """finished, interrupted, running, or killed: not closed, and no live process works on it."""
         if self.closed is None:
-            return "running"
+            return "running" if self.held else "killed"
         return "interrupted" if self.closed == "interrupted" else "finished"
+
+    @property
+    def total(self) -> int | None:
+        """Trials in all, where that is known: at the end, or once a budget has ended the search, those that there are.
+        An extension may confirm more points than were planned."""
+        if self.spent or self.state == "finished":
+            return len(self.trials)
+        return None if self.planned is None else max(self.planned, len(self.trials))
 
     def counts(self) -> dict[str, int]:
         """Trials by status."""
@@ -196,11 +215,21 @@ class Status:
         return [self.trials[key] for key in reversed(self.ended) if self.trials[key].status not in GOOD]
 
     def left(self, now: float) -> float | None:
-        """Seconds until the planned trials have ended, at the pace so far; None while nothing has ended."""
-        if self.planned is None or not self.ended or self.first_start is None or self.closed is not None:
+        """Seconds until all trials have ended, or a budget of the search is reached, at the pace so far; None while
+        nothing has ended, or until a trial begins after a pause."""
+        if not self.ended or self.first_start is None or self.closed is not None or self._resuming is not None:
             return None
-        elapsed = max(0.0, now - self.first_start - self._paused)
-        return elapsed / len(self.ended) * max(0, self.planned - len(self.ended))
+        elapsed, ends = max(0.0, now - self.first_start - self._paused), list[float]()
+        if self.total is not None:
+            ends.append(elapsed / len(self.ended) * max(0, self.total - len(self.ended)))
+        budget = self.definition.get("budget") or {}
+        if not self.spent:
+            if budget.get("seconds"):
+                ends.append(max(0.0, budget["seconds"] - elapsed))
+            trained = sum(trial.epoch for trial in self.trials.values())
+            if budget.get("epochs") and trained:
+                ends.append(elapsed / trained * max(0, budget["epochs"] - trained))
+        return min(ends, default=None)
 
     def to_dict(self, now: float) -> dict[str, Any]:
         """The status as JSON: what `sweep status --json` prints."""
@@ -208,7 +237,7 @@ class Status:
             "execution": self.execution,
             "state": self.state,
             "closed": self.closed,
-            "planned": self.planned,
+            "planned": self.total,
             "counts": self.counts(),
             "skipped": self.skipped,
             "objective": self.objective,

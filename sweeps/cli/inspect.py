@@ -50,7 +50,7 @@ def list_all(options: argparse.Namespace) -> int:
         status = _read(folder)
         best = status.best()
         told = f"{status.objective} {best[0].value:.5g}" if best else ""
-        table.add_row(folder.execution, _state(folder, status), f"{len(status.ended)} of {status.planned or '?'}", told)
+        table.add_row(folder.execution, status.state, f"{len(status.ended)} of {status.total or '?'}", told)
     console.print(table)
     return OK
 
@@ -59,26 +59,28 @@ def status(options: argparse.Namespace) -> int:
     """Progress, best so far, failures, time left."""
     from rich.console import Console
 
-    from sweeps.cli.summary import model_line, print_best, print_counts
+    from sweeps.cli.summary import model_line, print_best, print_counts, storage_option
     from sweeps.live import duration
 
     folder = find(open_storage(options.storage, create=False), options.name)
     state = _read(folder)
     now = time.time()
     if options.json:
-        json.dump({**state.to_dict(now), "state": _state(folder, state)}, sys.stdout, indent=2)
+        json.dump(state.to_dict(now), sys.stdout, indent=2)
         print()
         return OK
     console = Console()
     print_counts(console, state)
     left = state.left(now)
-    if left is not None and is_held(folder.storage, folder.name):
+    if left is not None and state.held:
         console.print(f"{duration(left)} left", highlight=False)
     print_best(console, state)
     if (line := model_line(folder)) is not None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    if _state(folder, state) in ("interrupted", "killed"):
-        console.print(f"resume:  sweep resume {folder.execution}", highlight=False)
+    if state.state in ("interrupted", "killed"):
+        console.print(
+            f"resume:  sweep resume {folder.execution}{storage_option(folder)}", highlight=False, soft_wrap=True
+        )
     return OK
 
 
@@ -165,7 +167,7 @@ def _killed(storage: Path) -> Iterator[str]:
     from sweeps.tracking import TrackingError, project, tracking_uri
 
     for folder in executions(storage):
-        if folder.journal.exists() and _state(folder, _read(folder)) == "killed":
+        if folder.journal.exists() and _read(folder).state == "killed":
             yield f"{folder.execution} was killed: sweep resume {folder.execution}"
             with contextlib.suppress(TrackingError):  # an MLflow that is away now is no fault of the sweep's
                 project(folder.journal, tracking_uri(storage), storage, stopped=True)
@@ -184,16 +186,11 @@ def _file_system(folder: Path) -> str:
 def _read(folder: ExecutionFolder) -> Status:
     journal = Journal.open(folder.journal, read_only=True)
     try:
-        return read_status(journal)
+        status = read_status(journal)
     finally:
         journal.close()
-
-
-def _state(folder: ExecutionFolder, status: Status) -> str:
-    """The state; an execution that says running and that nobody holds was killed."""
-    if status.state == "running" and not is_held(folder.storage, folder.name):
-        return "killed"
-    return status.state
+    status.held = is_held(folder.storage, folder.name)
+    return status
 
 
 def _rows(status: Status) -> Iterator[dict[str, Any]]:

@@ -25,8 +25,7 @@ def print_end(
     console: Console, status: Status, folder: ExecutionFolder, *, report: Path | None, behind: bool, clock: Clock
 ) -> None:
     """What a sweep came to: best points, failures, where the report is, and the one command that comes next."""
-    option = "" if folder.storage == Path(DEFAULT).absolute() else f" --storage {_relative(folder.storage)}"
-    name = folder.execution
+    option, name = storage_option(folder), folder.execution
     print_counts(console, status)
     print_best(console, status)
     print_confirmed(console, status)
@@ -46,6 +45,11 @@ def print_end(
         )
     else:
         console.print(f"compare: sweep ui {name}{option}", highlight=False, soft_wrap=True)
+
+
+def storage_option(folder: ExecutionFolder) -> str:
+    """What a command that is to find an execution needs besides its name."""
+    return "" if folder.storage == Path(DEFAULT).absolute() else f" --storage {_relative(folder.storage)}"
 
 
 def model_line(folder: ExecutionFolder) -> str | None:

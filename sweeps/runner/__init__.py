@@ -72,7 +72,7 @@ def run_execution(
     register(name, Live(execution, slots, judges, folder, spare=ray.cluster_resources().get("CPU", 0) > slots))
     with (
         tempfile.TemporaryDirectory(prefix="kurabe-tune-") as scratch,
-        _orderly_end(execution, receiver),
+        _orderly_end(execution, receiver, folder.execution),
         _prepared(execution, slots),
     ):
         tuner = tune.Tuner(
@@ -134,18 +134,26 @@ def _prepared(execution: Execution, slots: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _orderly_end(execution: Execution, receiver: Any) -> Iterator[None]:
+def _orderly_end(execution: Execution, receiver: Any, name: str) -> Iterator[None]:
     """Answer SIGINT and SIGTERM for as long as trials run."""
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         if execution.stopping:
-            os._exit(130)  # the second time: the journal is whole at any moment, nothing needs to be put in order
+            end_at_once("a second signal")
         execution.stop("interrupted")
         receiver.stop.remote()
-        deadline = threading.Timer(INTERRUPTED_SECONDS, os._exit, args=(130,))
+        deadline = threading.Timer(
+            INTERRUPTED_SECONDS, end_at_once, args=(f"not in order within {INTERRUPTED_SECONDS:g} s",)
+        )
         deadline.daemon = True
         deadline.start()
         timers.append(deadline)
+
+    def end_at_once(why: str) -> None:
+        # The journal is whole at any moment, nothing needs to be put in order. Written past Python's buffers, which a
+        # signal may have come upon half-way.
+        os.write(2, f"ended at once ({why}); to go on: sweep resume {name}\n".encode())
+        os._exit(130)
 
     timers: list[threading.Timer] = []
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}

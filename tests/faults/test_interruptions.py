@@ -167,9 +167,10 @@ def test_two_signals_end_it_at_once(workshop: Workshop) -> None:
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGTERM)
     begun = time.monotonic()
-    process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert time.monotonic() - begun < 5
+    assert "sweep resume twice-1" in output
 
 
 def _assert_stopped_as_judged_here(workshop: Workshop, execution: str, judges: Judges, points: tuple[int, ...]) -> None:

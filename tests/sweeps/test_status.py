@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from sweeps.cli.summary import print_counts
 from sweeps.journal import Journal
 from sweeps.live import describe_point, duration, one_line, render
-from sweeps.status import read_status
+from sweeps.status import Status, read_status
 
 OPENED: dict[str, Any] = {
     "execution": "demo-1",
@@ -105,10 +106,48 @@ def test_time_left_goes_by_the_pace_so_far_and_is_never_negative(journal: Journa
 def test_a_pause_between_two_processes_does_not_count_as_work(journal: Journal) -> None:
     before = read_status(journal)
     journal.append("resumed", {"slots": 2})
+    pausing = read_status(journal)
+    assert pausing.left(pausing.last_at + 1000.0) is None  # nothing runs yet: there is no pace
+    assert pausing.trials["k3"].status == "waiting"
+    journal.append("started", {}, trial="k3", attempt=2)
     after = read_status(journal)
     assert after.last_at > before.last_at
     assert after.left(after.last_at) == before.left(before.last_at)
-    assert after.trials["k3"].status == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("budget", "left"), [({"seconds": 130.0}, 30.0), ({"epochs": 50}, pytest.approx(100 * 3 / 47))]
+)
+def test_time_left_ends_with_the_budget_that_is_reached_first(
+    journal: Journal, budget: dict[str, Any], left: float
+) -> None:
+    status = read_status(journal)
+    status.definition = {**OPENED["definition"], "budget": budget}
+    assert status.left(1140.0) == left  # in 100 s two trials of 20 epochs, and 7 of the third
+
+
+def test_the_number_of_trials_is_that_of_the_sweep_at_its_end_and_after_a_budget(journal: Journal) -> None:
+    assert read_status(journal).total == 4
+    journal.append("spent", {"why": "seconds"})
+    assert read_status(journal).total == 3
+    journal.append("resumed", {"slots": 2, "planned": 2, "extend": 1})
+    assert read_status(journal).total == 3  # more were confirmed than was planned
+    journal.append("closed", {"why": "trials"})
+    status = read_status(journal)
+    assert (status.total, status.state) == (3, "finished")
+
+
+def test_what_is_not_closed_and_that_nobody_holds_was_killed(journal: Journal) -> None:
+    status = read_status(journal)
+    status.held = False
+    assert status.state == "killed"
+    assert "killed" in _printed(status)
+
+
+def _printed(status: Status) -> str:
+    console = Console(record=True, width=120, file=io.StringIO())
+    print_counts(console, status)
+    return console.export_text()
 
 
 def _drawn(journal: Journal, draw: Callable[..., Any]) -> str:
