@@ -289,9 +289,10 @@ def _step_fault(low: float, high: float, log: bool, whole: bool, step: object) -
         return "expected a number"
     if whole and not isinstance(step, int):
         return "expected a whole number, for the range is one of whole numbers"
-    if step <= (1 if log else 0) or step > (high / low if log else high - low):
-        most = f"above 1 and at most {high / low:g} (on a log scale a step multiplies)"
-        return f"expected a number {most if log else f'above 0 and at most {high - low:g}'}"
+    least, most = (1, high / low) if log else (0, high - low)  # only a log scale has a low that can divide
+    if not least < step <= most:
+        note = " (on a log scale a step multiplies)" if log else ""
+        return f"expected a number above {least} and at most {most:g}{note}"
     steps = (math.log(high) - math.log(low)) / math.log(step) if log else (high - low) / step
     return f"expected a step that makes at most {MOST_STEPS:,} values" if steps > MOST_STEPS else None
 
