@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cluster.connect import limit_threads
 from sweeps.cli import OK
+
+if TYPE_CHECKING:
+    from sweeps.cli.forecast import Measured
+    from sweeps.definition import Definition
 
 SHOWN_POINTS = 5
 
@@ -20,15 +26,18 @@ def check(options: argparse.Namespace) -> int:
     from rich.table import Table
     from rich.text import Text
 
-    from sweeps.cli.forecast import first_points, forecast, measure
+    from sweeps.cli.forecast import epochs_of_a_trial, first_points, measure, timed_points
     from sweeps.cli.run import load_data, overrides
+    from sweeps.cli.warm_start import read_warm_start, warm
     from sweeps.definition import load_definition
-    from sweeps.live import describe_point, duration
+    from sweeps.live import describe_point
     from sweeps.procedure import Procedure
     from sweeps.trial import form_trials
 
     definition = load_definition(options.definition, overrides(options))
     dataset, parts = load_data(definition)
+    # As an execution would begin: it is refused here, too, where what it is to begin with is not there.
+    told = warm({"warm": read_warm_start(definition, Path(options.storage).expanduser().absolute(), dataset.digest)})
     console = Console()
     console.print(Text.assemble((definition.name, "bold"), f"  {definition.description}"))
     sizes = f"{len(parts.train)} train, {len(parts.validation)} validation, {len(parts.test)} test"
@@ -45,41 +54,88 @@ def check(options: argparse.Namespace) -> int:
     console.print(table)
 
     seed = definition.search.seed or 0
-    procedure = Procedure(definition, seed)
+    procedure = Procedure(definition, seed, warm=told)
     asked = first_points(procedure)
-    drawn = (
-        "" if definition.search.seed is not None else " (as they would be with seed 0; each execution draws its own)"
-    )
+    fixed = definition.search.seed is not None or definition.search.strategy == "grid"  # a grid draws nothing
+    drawn = "" if fixed else " (as they would be with seed 0; each execution draws its own)"
     console.print(f"\nfirst points by {definition.search.strategy}{drawn}", highlight=False)
     for number, each in enumerate(asked[:SHOWN_POINTS], 1):
         console.print(f"  #{number}  {describe_point(each.point.plain(), 200)}", highlight=False, markup=False)
 
-    slots = options.workers or os.cpu_count() or 1
-    trials = [form_trials(definition, each.point, data_digest=dataset.digest)[0] for each in asked]
-    specifications = [trial.specification for trial in trials]
-    epochs = [int(specification.hyperparameters["epochs"]) for specification in specifications]
     console.print()
-    for line in procedure.plan():
+    for line in (*procedure.plan(), *_remarks(definition, procedure.planned)):
         console.print(f"plan      {line}", highlight=False, markup=False, soft_wrap=True)
-    count = procedure.planned
-    if count is None or not specifications:
-        console.print("the number of trials is not known beforehand")
-        return OK
+    timed = timed_points(definition, asked, seed, told)
+    trials = [form_trials(definition, each.point, data_digest=dataset.digest)[0] for each in timed]
+    if trials:  # none, where a warm start has told all points there are
+        measured = measure([trial.specification for trial in trials], parts)
+        epochs, exact = epochs_of_a_trial(definition, procedure.planned, timed, told)
+        slots = options.workers or os.cpu_count() or 1
+        for line in _forecast(definition, procedure.planned, measured, epochs, exact=exact, slots=slots):
+            console.print(line, highlight=False, soft_wrap=True)
+    return OK
+
+
+def _forecast(
+    definition: Definition, planned: int | None, measured: Sequence[Measured], epochs: float, *, exact: bool, slots: int
+) -> Iterator[str]:
+    """How many trials and epochs there will be, and what they take; `epochs` are those of a trial."""
+    from sweeps.cli.forecast import forecast
+    from sweeps.live import duration
+
     search, compared = definition.search, definition.comparison
     shared = compared is not None and any(level.strategy for level in compared.levels)  # two may ask for one training
     most = "at most " if definition.budget or search.racing or search.stop != "none" or shared else ""
-    in_all = f"{count} trials, {count * statistics.fmean(epochs):.0f} epochs in all"
-    console.print(f"          {most}{in_all}", highlight=False)
-    measured = measure(specifications, parts)
-    seen = forecast(measured, count, slots)
     shortest, longest = (choose(each.seconds for each in measured) for choose in (min, max))
-    console.print(
+    alone = f"one takes {shortest:.2f} to {longest:.2f} s alone"
+    count, about = planned, "" if exact else "about "
+    if count is None:
+        count, most, about = _within_budget(definition, measured, epochs, slots), "about ", ""
+    if count is None:
+        yield f"          the number of trials is not known beforehand; {alone}"
+        return
+    yield f"          {most}{count} trials, {about}{count * epochs:.0f} epochs in all"
+    seen = forecast(measured, count, slots)
+    yield (
         f"forecast  {most}{duration(seen.seconds)}, of which {duration(seen.training)} are trials on {slots} slots "
-        f"(one takes {shortest:.2f} to {longest:.2f} s alone); about {seen.disk / 1e6:.0f} MB",
-        highlight=False,
-        soft_wrap=True,
+        f"({alone}); about {seen.disk / 1e6:.0f} MB"
     )
-    return OK
+
+
+def _remarks(definition: Definition, planned: int | None) -> Iterator[str]:
+    """What is otherwise than the definition may seem to say, a line each."""
+    from sweeps.strategies import make_strategy
+
+    search, budget = definition.search, definition.budget
+    if planned is None and budget.seconds is None and budget.epochs is None:
+        yield "nothing else ends the search: if that is never reached it goes on until it is interrupted"
+    if definition.comparison is not None:
+        return  # each level has a space of its own
+    strategy = make_strategy(search, definition.space, 0)
+    if search.trials is not None and strategy.planned is not None and strategy.planned < search.trials:
+        yield f"there are no more points than {strategy.planned}: search.trials = {search.trials} is not reached"
+    initial, wanted = getattr(strategy, "initial", None), search.options.get("initial")
+    if initial != wanted:
+        yield f"the model is asked after {initial} points, a third of search.trials, not after initial = {wanted}"
+
+
+def _within_budget(definition: Definition, measured: Sequence[Measured], epochs: float, slots: int) -> int | None:
+    """About how many trials there will be, of the confirmation too, where seconds or epochs end the search; None where
+    neither does."""
+    from sweeps.cli.forecast import trials_within
+    from sweeps.procedure import Procedure
+
+    budget, search, compared = definition.budget, definition.search, definition.comparison
+    limits = []
+    if budget.seconds is not None:
+        limits.append(trials_within(measured, budget.seconds, slots))
+    if budget.epochs is not None:
+        limits.append(max(1, round(budget.epochs / epochs)))
+    if not limits:
+        return None
+    searches = len(compared.levels) * compared.repeats if compared is not None else 1
+    points = max(1, round(min(limits) / (searches * search.replicates)))
+    return Procedure(replace(definition, search=replace(search, trials=points)), 0).planned
 
 
 def choices(options: argparse.Namespace) -> int:

@@ -28,7 +28,7 @@ FORECAST = """
 import json, sys
 from cluster.connect import limit_threads
 limit_threads()
-from sweeps.cli.forecast import first_points, forecast, measure, pace
+from sweeps.cli.forecast import first_points, forecast, measure, pace, timed_points
 from sweeps.cli.run import load_data
 from sweeps.definition import load_definition
 from sweeps.procedure import Procedure
@@ -37,7 +37,8 @@ from sweeps.trial import form_trials
 definition = load_definition(sys.argv[1])
 dataset, parts = load_data(definition)
 procedure = Procedure(definition, 0)
-trials = [form_trials(definition, each.point, data_digest=dataset.digest)[0] for each in first_points(procedure)]
+points = timed_points(definition, first_points(procedure))
+trials = [form_trials(definition, each.point, data_digest=dataset.digest)[0] for each in points]
 measured = measure([trial.specification for trial in trials], parts)
 seen = forecast(measured, procedure.planned, int(sys.argv[2]))
 alone = sum(each.seconds for each in measured) / len(measured)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from model.datasets import load
+from sweeps.cli import OK, main
 from sweeps.cli.warm_start import read_warm_start, warm
 from sweeps.definition import Definition, DefinitionError
 from sweeps.journal import Journal
@@ -123,3 +125,17 @@ def test_what_cannot_be_compared_is_refused_with_the_difference(
         read_warm_start(definition(tmp_path, search), before[0], digest)
     assert words in str(caught.value)
     assert ": search.warm_start: " in str(caught.value)
+
+
+def test_check_shows_the_first_points_of_the_warm_started_search(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    earlier(tmp_path, definition(tmp_path, "trials = 4\nconfirm = 0"), digest=load("digits").digest)
+    shown = []
+    for search in ("trials = 4\nconfirm = 0", 'trials = 4\nconfirm = 0\nwarm_start = "demo-1"'):
+        made = definition(tmp_path, search)
+        assert main(["check", made.origin, "--storage", str(tmp_path)]) == OK
+        shown.append([line for line in capsys.readouterr().out.splitlines() if line.startswith("  #")])
+    cold, warmed = shown
+    assert len(cold) == len(warmed) == 4
+    assert cold != warmed
