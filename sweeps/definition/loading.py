@@ -80,7 +80,10 @@ class _Reader:
         """The definition; None, or one that must not be used, if there are mistakes."""
         self._unknown_keys()
         name, description = self._name(), self._description()
-        searching = SearchReader(self.source, self.entries["search"], self.entries["budget"], self.mistakes)
+        levels_given = self.entries["comparison"].get("levels")
+        searching = SearchReader(
+            self.source, self.entries["search"], self.entries["budget"], self.mistakes, levels_given
+        )
         self._budget_of_comparison()
         budget = searching.budget(comparing=bool(self.entries["comparison"]))
         data, fixed, search = self._data(), self._fixed(), searching.section(comparing=bool(self.entries["comparison"]))
@@ -90,7 +93,7 @@ class _Reader:
         comparison = self.comparing.section(space, fixed, self.entries["space"]) if self.entries["comparison"] else None
         if self.mistakes:
             return None
-        searching.check_size(space, search)
+        searching.check_size(space, search, comparison)
         levels = comparison.levels if comparison is not None else ()
         searching.check_levels(search, [level.strategy for level in levels if level.strategy], budget)
         for level in comparison.levels if comparison is not None else (Level("", {}),):

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from sweeps.definition.fields import BUDGET, OBJECTIVES, PLATEAU, SEARCH, checked, wrong
-from sweeps.definition.parts import BudgetSection, Plateau
+from sweeps.definition.parts import BudgetSection, ComparisonSection, Plateau
 from sweeps.definition.reading import Entry, Source
 from sweeps.mistakes import Mistake, did_you_mean, kind_of, listed, shown
 from sweeps.space import Grid, GridTooLarge, Space
@@ -26,6 +26,7 @@ from sweeps.strategies import STRATEGIES, Option, SearchSection
 BUDGET_KEYS = (*(option.name for option in BUDGET), "plateau")
 BY_RESULTS = ("target", "plateau")
 FEWEST_RACING = 3  # replicates: two are always trained
+GRID = STRATEGIES.entry("grid").traits["options"]
 EXECUTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,80}")
 
 
@@ -38,8 +39,10 @@ class SearchReader:
         entries: dict[str, Entry],
         budgets: Mapping[str, Entry],
         mistakes: list[Mistake],
+        levels: Entry | None = None,
     ) -> None:
         self.source, self.entries, self.budgets, self.mistakes = source, entries, budgets, mistakes
+        self.levels = levels or Entry(None, ("comparison", "levels"), source)  # where a comparison lists them
 
     def section(self, *, comparing: bool) -> SearchSection | None:
         """[search]; None, or one that must not be used, if there are mistakes."""
@@ -107,20 +110,24 @@ class SearchReader:
                 message = f"is missing: the number of points each level may try, which {name} has to know"
                 self.mistakes.append(Entry(None, ("comparison", "trials_per_level"), self.source).mistake(message))
 
-    def check_size(self, space: Space, search: SearchSection) -> None:
-        """Refuse a grid above its cap, with its number of points: a product, nothing is listed."""
-        if search.strategy != "grid":
-            return
-        points, cap = search.options["points"], search.options["cap"]
+    def check_size(self, space: Space, search: SearchSection, comparison: ComparisonSection | None) -> None:
+        """Refuse grids above their cap, with their number of points: a product, nothing is listed. Each level of a
+        comparison has a grid of its own."""
         place = self.entries.get("cap") or self.entries.get("points") or self.entries["strategy"]
-        try:
-            count = Grid(space, points if isinstance(points, int) else None).count
-        except GridTooLarge as error:
-            self._wrong(place, f"the grid is too large: {error}")
+        if comparison is None:
+            if search.strategy == "grid" and (fault := _grid_fault(space, search, "the grid", "search.trials")):
+                self._wrong(place, fault)
             return
-        if isinstance(cap, int) and min(count, search.trials or count) > cap:
-            advice = "search fewer or coarser axes, take part of it with search.trials, or raise search.cap"
-            self._wrong(place, f"the grid has {count:,} points, allowed are {cap:,} (search.cap); {advice}")
+        for number, level in enumerate(comparison.levels):
+            if (level.strategy or search.strategy) != "grid":
+                continue
+            left, grid = space.given(level.values), f"the grid of level {level.name}"
+            if fault := _grid_fault(left, search, grid, "comparison.trials_per_level"):
+                if level.strategy and isinstance(levels := self.levels.value, list | dict):
+                    inside = number if isinstance(levels, list) else level.name
+                    self.mistakes.append(self.levels.mistake(fault, inside))
+                else:
+                    self._wrong(place, fault)
 
     def check_grace(self, search: SearchSection, longest: int) -> None:
         """Refuse a rule that could never stop anything."""
@@ -198,3 +205,18 @@ class SearchReader:
 
     def _wrong(self, entry: Entry, message: str) -> None:
         self.mistakes.append(entry.mistake(message))
+
+
+def _grid_fault(space: Space, search: SearchSection, grid: str, part: str) -> str | None:
+    """What is wrong with the size of a grid over a space; `part` names the number of points that takes part of it."""
+    given = search.options if search.strategy == "grid" else {}  # else a level's grid, whose options are the defaults
+    points, cap = (int(str(given.get(option.name, option.default))) for option in GRID)
+    try:
+        count = Grid(space, points).count
+    except GridTooLarge as error:
+        return f"{grid} is too large: {error}"
+    if min(count, search.trials or count) <= cap:
+        return None
+    advice = f"search fewer or coarser axes, or take part of it with {part}"
+    advice += "; or raise search.cap" if given else ""
+    return f"{grid} has {count:,} points, allowed are {cap:,} (search.cap); {advice}"

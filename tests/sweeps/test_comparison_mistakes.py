@@ -95,3 +95,65 @@ def test_a_comparison_of_what_is_given_has_no_budget(tmp_path: Path) -> None:
     text = '[data]\nname = "digits"\n[space]\noptimizer = ["sgd", "adam"]\n[comparison]\nfactor = "optimizer"\n'
     (told,) = refused(tmp_path, text + "repeats = 3\n")
     assert told.startswith(":7: comparison.repeats: nothing is tuned")
+
+
+STRATEGIES = """[data]
+name = "digits"
+[search]
+strategy = "random"
+[space]
+learning_rate = { low = 1e-4, high = 1.0, scale = "log" }
+batch_size = { low = 1, high = 1000, points = 1000 }
+epochs = { low = 1, high = 500, points = 500 }
+[comparison]
+factor = "strategy"
+levels = ["random", "grid"]
+confirm = 2
+"""
+TIED = (
+    "dropout = { choices = [0.0, 0.1], when = { batch_size = [5], epochs = [5] } }\n[comparison]\ntrials_per_level = 9"
+)
+
+
+def test_a_grid_as_a_level_is_refused_like_any_other(tmp_path: Path) -> None:
+    text = STRATEGIES.replace("[comparison]", TIED)
+    (told,) = refused(tmp_path, text)
+    assert told.startswith(f":{line_of('levels', text)}: comparison.levels: the grid of level grid is too large: the ")
+    (told,) = refused(tmp_path, STRATEGIES + "[budget]\nseconds = 10\n")
+    assert told.startswith(":11: comparison.levels: the grid of level grid has 2,500,000 points, allowed are 10,000 (")
+    assert told.endswith("take part of it with comparison.trials_per_level")
+    path = tmp_path / "mine.toml"
+    assert load_definition(str(path), [("comparison.trials_per_level", "50")]).search.trials == 50
+
+
+def test_a_grid_in_a_table_of_levels_is_refused_at_that_table(tmp_path: Path) -> None:
+    tables = "[comparison.levels.drawn]\nstrategy = 'random'\n[comparison.levels.whole]\nstrategy = 'grid'\n"
+    text = STRATEGIES.replace('levels = ["random", "grid"]\n', "") + "[budget]\nseconds = 10\n" + tables
+    (told,) = refused(tmp_path, text)
+    line = line_of("[comparison.levels.whole]", text)
+    assert told.startswith(f":{line}: comparison.levels.whole: the grid of level whole has 2,500,000 points")
+
+
+def test_each_level_may_have_a_grid_up_to_the_cap(tmp_path: Path) -> None:
+    text = """[data]
+name = "digits"
+[search]
+strategy = "grid"
+cap = 100
+[space]
+optimizer = ["sgd", "adam"]
+learning_rate = { low = 1e-4, high = 1.0, scale = "log", points = 80 }
+[comparison]
+factor = "optimizer"
+"""
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    assert load_definition(str(path)).comparison is not None
+    lines = refused(tmp_path, text.replace("points = 80", "points = 120"))
+    assert [line.split("; ", 1) for line in lines] == [
+        [
+            f":5: search.cap: the grid of level {name} has 120 points, allowed are 100 (search.cap)",
+            "search fewer or coarser axes, or take part of it with comparison.trials_per_level; or raise search.cap",
+        ]
+        for name in ("sgd", "adam")
+    ]
