@@ -89,6 +89,8 @@ class SearchReader:
                     "allowed there: seconds, epochs, and comparison.trials_per_level",
                 )
         values = checked(entries, BUDGET, self.mistakes)
+        if isinstance(target := values.get("target"), float) and (fault := self._unreachable(target)):
+            self._wrong(entries["target"], fault)
         trials = entries.get("trials")
         if values.pop("trials", None) is not None and trials is not None:
             if comparing:
@@ -140,6 +142,19 @@ class SearchReader:
             self._wrong(self.entries["stop"], "nothing can be stopped in trainings of one epoch")
 
     # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _unreachable(self, target: float) -> str | None:
+        """What is wrong with a target that no value of the objective can have: the search would never end by it."""
+        entry = self.entries.get("objective")
+        objective = SearchSection("").objective if entry is None else entry.value
+        if not isinstance(objective, str) or objective not in OBJECTIVES:
+            return None
+        if not objective.endswith("accuracy"):
+            return None if target >= 0 else f"expected a number from 0, for {objective} is never less, got {target:g}"
+        if 0 <= target <= 1:
+            return None
+        percent = f": {target / 100:g}?" if 1 < target <= 100 else ""
+        return f"expected a number from 0 to 1, for {objective} is a share, got {target:g}{percent}"
 
     def _endless(self, name: str) -> None:
         """Without a number of points something else must end the search."""

@@ -11,6 +11,7 @@ from tests.sweeps.definitions_refused import GOOD, line_of, refused
 
 COMPARED = GOOD.replace("trials = 7\n", "") + '\n[comparison]\nfactor = "optimizer"\ntrials_per_level = 8\n'
 END = "    0.5,\n]\n"
+AFTER = GOOD.split("trials = 7\n")[1]
 
 # what is replaced, by what, at which part the mistake is seen, and what it says
 # fmt: off
@@ -42,6 +43,14 @@ CASES = [
     (END, END + '[budget]\nseconds = "1 h"\n', "seconds", 'budget.seconds: expected a number, got "1 h" (text)'),
     (END, END + "[budget]\nepochs = 0\n", "epochs = 0", "budget.epochs: expected a whole number from 1 to"),
     (END, END + "[budget]\ntarget = inf\n", "target", "budget.target: expected a number from", "got inf"),
+    (END, END + "[budget]\ntarget = -0.5\n", "target",
+     "budget.target: expected a number from 0, for validation/loss is never less, got -0.5"),
+    (f"trials = 7\n{AFTER}", f'objective = "validation/accuracy"\n{AFTER}[budget]\ntarget = 98\n', "target",
+     "budget.target: expected a number from 0 to 1, for validation/accuracy is a share, got 98: 0.98?"),
+    (f"trials = 7\n{AFTER}", f'objective = "train/accuracy"\n{AFTER}[budget]\ntarget = -0.1\n', "target",
+     "budget.target: expected a number from 0 to 1, for train/accuracy is a share, got -0.1"),
+    (f"trials = 7\n{AFTER}", f"objective = [1]\n{AFTER}[budget]\ntarget = 98\n", "objective",
+     "search.objective: expected one of validation/loss, "),
     (END, END + "[budget]\ntrials = 9\n", "trials = 9", "budget.trials: search.trials says the same; keep one of them"),
     (END, END + "[budget]\nplateau = 5\n", "plateau",
      "budget.plateau: expected a table, as in plateau = { trials = 10, improvement = 0.001 }"),
@@ -100,3 +109,12 @@ def test_right_ones_are_read_and_the_command_line_replaces_them(tmp_path: Path) 
     path.write_text(COMPARED.replace("trials_per_level = 8\n", "") + "[budget]\nepochs = 50\n")
     compared = load_definition(str(path))
     assert (compared.search.trials, compared.budget.epochs) == (None, 50)
+
+
+@pytest.mark.parametrize(
+    ("objective", "target"), [("train/loss", 2.5), ("validation/accuracy", 1.0), ("train/loss", 0)]
+)
+def test_a_target_that_can_be_reached_is_read(tmp_path: Path, objective: str, target: float) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD.replace("trials = 7\n", f'objective = "{objective}"\n') + f"[budget]\ntarget = {target}\n")
+    assert load_definition(str(path)).budget.target == target
