@@ -162,6 +162,7 @@ def _opening(options: argparse.Namespace, prepared: Prepared) -> dict[str, Any]:
         "origin": definition.origin,
         "folder": str(prepared.home),
         "overrides": [list(pair) for pair in overrides(options)],
+        "given": {"definition": options.definition, "storage": options.storage},  # as typed, to be typed again
         "objective": definition.search.objective,
         "direction": definition.search.direction,
         "seed": prepared.seed,

@@ -130,7 +130,10 @@ class Asked:
     seconds: float
     run: str
     measure: str = ""  # what confirmed trainings are judged by
-    file: str = ""  # the definition file's name, where it is no shipped one
+    given: str = ""  # the definition as the command line named it: a shipped name or a path
+    storage: str = ""  # the storage folder as typed; empty where it was the default one or is not known
+    overrides: tuple[tuple[str, str], ...] | None = ()  # what the command line replaced; None where it is not known
+    extended: tuple[str, ...] = ()  # by how much of which budget, each time
     first_replicate: int = 0
     test_part: Mapping[str, Any] = field(default_factory=dict)  # how often it was used: `executions`, `trainings`
 

@@ -14,9 +14,12 @@ import numpy as np
 from sweeps.comparison.points import Array
 from sweeps.report.evidence import Asked, Axis, Evidence, Finding, Run, as_number
 from sweeps.report.shared import with_shared
+from sweeps.storage import DEFAULT
 
 if TYPE_CHECKING:
     from sweeps.tracking import ExecutionRecord
+
+SHIPPED = ("sweeps", "definitions")  # the end of the folder that shipped definitions lie in
 
 
 def gather(records: Sequence[ExecutionRecord]) -> Evidence:
@@ -80,7 +83,10 @@ def read_execution_document(document: Mapping[str, Any], run: str) -> Asked:
         seconds=as_number(document.get("seconds")),
         run=run,
         measure=str(document.get("measure") or ""),
-        file=PurePath(str(document.get("origin") or "")).name if str(document.get("origin")).endswith(".toml") else "",
+        given=_given(document),
+        storage=_storage(document),
+        overrides=_overrides(document.get("overrides")),
+        extended=_extended(document.get("resumed")),
         first_replicate=_whole(document.get("first_replicate")),
         test_part=dict(document.get("test_part") or {}),
     )
@@ -113,6 +119,43 @@ def read_trial_document(document: Mapping[str, Any], run: str, parameters: Mappi
         stage=str(document.get("stage") or "search"),
         level=str(document.get("level") or ""),
         repeat=int(document.get("repeat") or 0),
+    )
+
+
+def _given(document: Mapping[str, Any]) -> str:
+    """How the command line named the definition. Executions from before that was recorded tell it by the file's name
+    and folder, which of a shipped definition are those of this package.
+    """
+    given = document.get("given")
+    if isinstance(given, Mapping) and given.get("definition"):
+        return str(given["definition"])
+    origin = PurePath(str(document.get("origin") or ""))
+    if origin.suffix != ".toml":
+        return ""
+    shipped = PurePath(str(document.get("folder") or "")).parts[-2:] == SHIPPED and len(origin.parts) == 1
+    return origin.stem if shipped else str(origin)
+
+
+def _storage(document: Mapping[str, Any]) -> str:
+    given = document.get("given")
+    storage = str(given.get("storage") or "") if isinstance(given, Mapping) else ""
+    return "" if storage == DEFAULT else storage
+
+
+def _overrides(pairs: Any) -> tuple[tuple[str, str], ...] | None:
+    """(key, text) of each override, in the order given; None where they were not recorded."""
+    if not isinstance(pairs, list | tuple):
+        return None
+    return tuple((str(pair[0]), str(pair[1])) for pair in pairs if isinstance(pair, list | tuple) and len(pair) == 2)
+
+
+def _extended(resumed: Any) -> tuple[str, ...]:
+    """`5 trials` for each time that a budget was extended."""
+    events = resumed if isinstance(resumed, list | tuple) else ()
+    return tuple(
+        f"{event['extend']} {event.get('extended') or ''}".strip()
+        for event in events
+        if isinstance(event, Mapping) and event.get("extend")
     )
 
 

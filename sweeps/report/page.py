@@ -27,7 +27,7 @@ from sweeps.report.surrogate_pictures import steps_picture
 from sweeps.report.verdict_answer import comparison_text, how_sure, verdict_answer
 from sweeps.report.verdict_pictures import verdict_picture
 from sweeps.report.verdict_tables import confirmed_trials, judged_levels, judged_pairs
-from sweeps.report.words import count_text, metric_words, seconds_text, value_text
+from sweeps.report.words import count_text, listed, metric_words, seconds_text, value_text
 
 MOST_FACETS = 4  # levels of a second, crossed factor that get a panel each beside each other
 
@@ -47,6 +47,7 @@ class AskedText:
 
     execution: str
     description: str
+    title: str  # of the text: whether anything in it was replaced
     text: str
     pairs: tuple[tuple[str, str], ...]
     environment: tuple[tuple[str, str], ...]
@@ -273,12 +274,20 @@ def _asked(asked: Asked) -> AskedText:
         ("data", ", ".join(f"{name} {_short(value)}" for name, value in asked.data.items() if name != "digest"))
     )
     pairs.append(("data digest (sha256)", str(asked.data.get("digest", ""))))
+    if asked.overrides:
+        replaced = ", ".join(f"{key}={value}" for key, value in asked.overrides)
+        pairs.append(("replaced on the command line", replaced))
     if asked.skipped:
         pairs.append(("points not trained", count_text(len(asked.skipped), "duplicate or impossible point")))
     pairs.append(("ended because", asked.closed or "it has not ended"))
     environment = [("execution", asked.execution), ("summary run", asked.run)]
     environment += [("data digest", str(asked.data.get("digest", ""))), *tables.environment(asked.environment)]
-    return AskedText(asked.execution, asked.description, asked.text, tuple(pairs), tuple(environment))
+    title = "The definition as it was given" + (
+        f", before the command line replaced {listed(dict.fromkeys(key for key, _ in asked.overrides))} in it"
+        if asked.overrides
+        else ""
+    )
+    return AskedText(asked.execution, asked.description, title, asked.text, tuple(pairs), tuple(environment))
 
 
 def _short(value: Any) -> str:

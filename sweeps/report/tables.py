@@ -15,7 +15,7 @@ from sweeps.comparison import rank
 from sweeps.figures.scales import number
 from sweeps.report.answer import companion, mean_last
 from sweeps.report.confirmation import level_of
-from sweeps.report.evidence import Evidence, Run
+from sweeps.report.evidence import Asked, Evidence, Run
 from sweeps.report.factors import Factor
 from sweeps.report.words import (
     count_text,
@@ -290,12 +290,8 @@ def guarded(cell: Any) -> str:
 
 def reproduce(evidence: Evidence) -> list[tuple[str, str]]:
     """What it takes to train this again: (what, text)."""
-    rows = []
-    for asked in evidence.asked:
-        seed, start = asked.search.get("seed"), asked.first_replicate
-        again = f"sweep run {quote(asked.file or asked.name)}" + (f" --seed {seed}" if seed is not None else "")
-        again += f" --first-replicate {start}" if start else ""
-        rows.append((f"{asked.execution}: run it again, with the same points and replicates", again))
+    rows = [_again(asked) for asked in evidence.asked]
+    where = next((_storage_option(asked) for asked in evidence.asked if asked.storage), "")
     judged = evidence.confirmed.points.values()
     levels: dict[str, Run] = {}
     for runs in judged:
@@ -304,13 +300,37 @@ def reproduce(evidence: Evidence) -> list[tuple[str, str]]:
             levels.setdefault(level_of(whole[0]), whole[0])
     for level, run in list(levels.items())[:REPRODUCED]:
         told = f"train a confirmed training of {level} again ({point_text(run.point)}, replicate {run.replicate})"
-        rows.append((f"{told} and compare to the last bit", f"sweep reproduce {run.trained_as}"))
+        rows.append((f"{told} and compare to the last bit", f"sweep reproduce {run.trained_as}{where}"))
     ranked = [point for point in rank(evidence.searched.tested(), minimize=evidence.minimize) if point.values]
     if ranked:
-        run = evidence.searched.points[ranked[0].name][0]
-        rows.append(("train the best trial of the search again and compare", f"sweep reproduce {run.trained_as}"))
-    rows.append(("make this report again", f"sweep report {' '.join(asked.execution for asked in evidence.asked)}"))
+        best = f"sweep reproduce {evidence.searched.points[ranked[0].name][0].trained_as}{where}"
+        rows.append(("train the best trial of the search again and compare", best))
+    names = " ".join(asked.execution for asked in evidence.asked)
+    rows.append(("make this report again", f"sweep report {names}{where}"))
     return rows
+
+
+def _again(asked: Asked) -> tuple[str, str]:
+    """The command that repeats an execution, with all that its own command line replaced, and what it repeats of it."""
+    what, words = "run it again, with the same points and replicates", ["sweep run", quote(asked.given or asked.name)]
+    if asked.overrides is None:  # what was not recorded is not promised
+        what = "run its definition again (what the command line may have replaced in it is not known)"
+    if asked.extended:
+        what += f", as it began (it was extended by {listed(asked.extended)} afterwards)"
+    for key, value in asked.overrides or ():
+        if key == "search.trials" and value.isdigit():
+            words.append(f"--trials {quote(value)}")
+        elif key != "search.seed":  # the seed follows, given or drawn
+            words.append(f"--set {quote(f'{key}={value}')}")
+    if asked.search.get("seed") is not None:
+        words.append(f"--seed {asked.search['seed']}")
+    if asked.first_replicate:
+        words.append(f"--first-replicate {asked.first_replicate}")
+    return f"{asked.execution}: {what}", " ".join(words) + _storage_option(asked)
+
+
+def _storage_option(asked: Asked) -> str:
+    return f" --storage {quote(asked.storage)}" if asked.storage else ""
 
 
 def environment(asked: Mapping[str, Any]) -> list[tuple[str, str]]:
