@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sweeps.comparison import Difference, LevelSummary, PointResult, all_pairs, rank, replicates_needed
 from sweeps.figures.scales import number
-from sweeps.report.evidence import Evidence, Run
+from sweeps.report.evidence import Evidence, Run, as_number
 from sweeps.report.factors import Factor
 from sweeps.report.level_pictures import best_first, level_summaries
 from sweeps.report.search_pictures import edge_alarms
@@ -68,6 +68,22 @@ def mean_last(runs: list[Run], metric: str) -> float:
     """Mean over the finished runs of a metric's last value; nan where there is none."""
     values = [run.last(metric) for run in runs if run.counts]
     return sum(values) / len(values) if values else math.nan
+
+
+def stopped_sentence(evidence: Evidence) -> str:
+    """How many trials of the search were stopped early, and how many epochs of how many that saved; "" if none was."""
+    runs = evidence.searched.own.runs
+    stopped = [run for run in runs if run.status == "stopped"]
+    if not stopped:
+        return ""
+    fixed = {asked.execution: asked.fixed.get("epochs") for asked in evidence.asked}
+    due = {run.id: as_number(run.parameters.get("epochs", fixed.get(run.execution))) for run in runs}
+    saved = sum(due[run.id] - (float(run.epochs[-1]) if len(run.epochs) else 0.0) for run in stopped)
+    words = f"{len(stopped)} of {count_text(len(runs), 'trial')} {'was' if len(stopped) == 1 else 'were'} stopped early"
+    total = sum(due.values())
+    if math.isfinite(saved) and math.isfinite(total):
+        words += f", which saved {saved:,.0f} of the {total:,.0f} epochs that all of them would have trained"
+    return f"{words}; their values are shown but not compared with those of whole trainings."
 
 
 def _headline(evidence: Evidence, best: PointResult, tried: int, factor: Factor | None) -> str:
@@ -178,9 +194,7 @@ def _cautions(evidence: Evidence, valued: list[PointResult], factor: Factor | No
         words.append(f"{count_text(under_way, 'trial')} had not ended when this report was made.")
     if evidence.first.search.get("objective_at") == "best":
         words.append("Values are each training's best epoch, chosen after the fact, and so optimistic.")
-    stopped = sum(run.status == "stopped" for run in evidence.runs)
-    if stopped:
-        words.append(f"{count_text(stopped, 'trial')} stopped early; their values are shown but not ranked.")
+    words += filter(None, [stopped_sentence(evidence)])
     return (*words, *edge_alarms(evidence, factor))
 
 

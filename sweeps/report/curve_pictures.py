@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -27,14 +28,18 @@ def curves_picture(
     """Training and validation curves by level; a row of panels for each level of a second, crossed factor.
 
     Over the replicates of each level's best point where there are several, else over all of the level's trials; over
-    all of them, too, where these are `confirmed` trainings.
+    all of them, too, where these are `confirmed` trainings. Those that were stopped early or are under way are no
+    part of it: the early epochs of some say nothing beside the last ones of others. A level that has no others is
+    shown, and not compared.
     """
     replicated = confirmed or max((len(runs) for runs in evidence.points.values()), default=0) > 1
     minimize = not is_share(kind)
     levels: list[LevelCurves] = []
     sentences = []
+    stopped = any(run.status == "stopped" for run in evidence.runs)
     for row in second.levels if second is not None else ("",):
         ends: dict[str, tuple[float, float]] = {}
+        drawn: list[str] = []
         heading = f"{second.name} {row}" if second is not None else ""
         for level in factor.levels:
             runs = [
@@ -42,19 +47,29 @@ def curves_picture(
                 for run in factor.runs(evidence, level)
                 if len(run.epochs) and (second is None or second.of(run) == row)
             ]
-            shown = best_runs(evidence, runs) if replicated and not confirmed else runs
+            ended = [run for run in runs if run.whole]
+            shown = ended or runs
+            shown = best_runs(evidence, shown) if replicated and not confirmed else shown
             found = _level_curves(shown, kind, (level, factor.colours[level], heading), replicates=replicated)
-            if found is not None:
-                levels.append(found)
+            if found is None:
+                continue
+            early = sum(run.status == "stopped" for run in runs)
+            more = "" if not early else f", {early} more stopped" if ended else ", all stopped" * (early == len(runs))
+            levels.append(replace(found, note=found.note + more))
+            drawn.append(factor.say(level))
+            if ended:
                 ends[factor.say(level)] = (_final(found.train), _final(found.validation))
-        if ends:
+        if drawn:
             words = _curves_sentence(ends, kind, minimize)
-            sentences.append(f"Under {heading}, {words}" if heading else words)
+            without = [level for level in drawn if level not in ends]
+            words += f" No training of {listed(without, 'or')} came to its end." if ends and without else ""
+            sentences.append(f"Under {heading}, {words}" if heading else words if ends else words.capitalize())
     if not levels:
         return None
     single = all(level.note == "1 trial" for level in levels)
     who = "the replicates of each level's best point" if replicated else "all trials of the level"
     who = "the level's confirmed trainings" if confirmed else who
+    who += ", those that were stopped early left out" if stopped else ""
     sentence = " ".join(sentences)
     marks = [Mark(f"validation {kind}", "muted", "line"), Mark(f"training {kind}", "muted", "dashed")]
     if not single:
@@ -99,6 +114,8 @@ def _final(found: Band | None) -> float:
 
 
 def _curves_sentence(ends: Mapping[str, tuple[float, float]], kind: str, minimize: bool) -> str:
+    if not ends:
+        return "no training has come to its end yet, so no level is compared."
     validated = {level: end[1] for level, end in ends.items() if math.isfinite(end[1])}
     if not validated:
         return f"No level has a finite {kind} at the end."

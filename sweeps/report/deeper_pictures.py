@@ -18,7 +18,7 @@ from sweeps.figures.scales import Scale
 from sweeps.report.encoding import Column, columns
 from sweeps.report.evidence import Evidence, Run
 from sweeps.report.factors import Factor
-from sweeps.report.level_pictures import NARROW, WIDE, scale_of
+from sweeps.report.level_pictures import LEAST, NARROW, WIDE, scale_of
 from sweeps.report.search_pictures import KINDS, kind_of
 from sweeps.report.words import listed, metric_text, metric_words
 
@@ -98,7 +98,7 @@ def importance_pictures(evidence: Evidence, runs: Sequence[Run]) -> tuple[list[P
     """Which hyper-parameters the values depend on, and how; and their names, the most important first. No pictures
     where too few trials can tell.
     """
-    chosen = _spaced([run for run in runs if run.ended and run.status != "stopped"])
+    chosen = _spaced([run for run in runs if run.whole])
     table = columns(evidence, chosen)
     names = [column.name for column in table]
     if len(table) < 2:
@@ -110,9 +110,10 @@ def importance_pictures(evidence: Evidence, runs: Sequence[Run]) -> tuple[list[P
         return [], names
     order = np.argsort(-found.mean, kind="stable")
     rows = [(found.names[place], max(float(found.mean[place]), 0.0), float(found.std[place])) for place in order]
+    leans = listed(name for name, mean, _ in rows[:2] if mean >= LEAST)
     sentence = (
         f"A forest that explains {100 * found.score:.0f} % of the ranking of trials it has not seen "
-        f"leans most on {listed(name for name, mean, _ in rows[:2] if mean > 0)}."
+        f"leans {f'most on {leans}' if leans else 'on no single setting'}."
     )
     label = "loss of R² when its values are shuffled"
     pictures = [

@@ -75,9 +75,14 @@ class Run:
         return self.status not in ("running", "waiting", "interrupted")
 
     @property
+    def whole(self) -> bool:
+        """Whether it came to an end of its own, be that a bad one: neither stopped early nor under way."""
+        return self.ended and self.status != "stopped"
+
+    @property
     def lost(self) -> bool:
         """Whether it ended without a value: diverged, failed, out of memory. Stopped early is not lost."""
-        return self.ended and self.status != "stopped" and not self.counts
+        return self.whole and not self.counts
 
     def last(self, metric: str) -> float:
         """The last known value of a metric; nan if there is none."""

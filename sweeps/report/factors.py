@@ -185,7 +185,7 @@ def _best(evidence: Evidence, level_of: dict[str, str], levels: Sequence[str]) -
 
 
 def _explains(evidence: Evidence, level_of: dict[str, str]) -> float:
-    runs = [run for run in evidence.runs if run.id in level_of and run.ended and run.status != "stopped"]
+    runs = [run for run in evidence.runs if run.id in level_of and run.whole]
     sign = 1.0 if evidence.minimize else -1.0
     return explained([sign * run.value for run in runs], [level_of[run.id] for run in runs])
 

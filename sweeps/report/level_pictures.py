@@ -16,6 +16,7 @@ from sweeps.report.factors import Factor
 from sweeps.report.words import count_text, is_share, listed, metric_words, spread_text
 
 WIDE, NARROW = 800, 360  # CSS pixels of a panel that stands alone, on a desk and on a phone
+LEAST = 0.005  # a share of the ranking below this reads 0 %, which orders nothing
 MOST_INTERVALS = 200  # points whose intervals widen the axis
 
 
@@ -25,6 +26,11 @@ def level_summaries(evidence: Evidence, factor: Factor, runs: Sequence[Run] | No
     levels = {run.id: {factor.name: factor.of(run)} for run in evidence.runs if run.id in chosen}
     points = [point for point in evidence.tested(levels) if factor.name in point.levels]
     return summarize(points, factor.name, factor.levels, minimize=evidence.minimize)
+
+
+def stopped(evidence: Evidence, factor: Factor, level: str) -> int:
+    """How many trials of a level were stopped early; they are neither among its values nor among its losses."""
+    return sum(run.status == "stopped" for run in factor.runs(evidence, level))
 
 
 def scale_of(evidence: Evidence) -> Scale:
@@ -99,12 +105,15 @@ def other_factors_picture(evidence: Evidence, factors: Sequence[Factor]) -> Pict
         rows = _rows(evidence, factor, level_summaries(evidence, factor))
         panels.append(values_by_level(rows, scale, axis_label(evidence), NARROW, factor.name))
     ordered = sorted(factors, key=lambda factor: -factor.explains)
-    parts = [f"{factor.name} {100 * factor.explains:.0f} %" for factor in ordered]
+    parts = [f"{factor.name} {100 * factor.explains:.0f} %" for factor in ordered if factor.explains >= LEAST]
+    early = any(run.status == "stopped" for run in evidence.runs)
+    whose = "the trials that were not stopped early" if early else "all trials"
+    shares = f"Share of the ranking of {whose} that lies between a choice's levels: {listed(parts)}. "
     return Picture(
         "choices",
         "What every other choice reached",
-        f"Share of the ranking of all trials that lies between a choice's levels: {listed(parts)}. "
-        "In a search the other settings move at the same time, so read this as a hint, not as an effect.",
+        (shares if parts else "None of these choices orders the trials. ")
+        + "In a search the other settings move at the same time, so read this as a hint, not as an effect.",
         "Dot plots of the trials' values by level for " + listed(factor.name for factor in factors) + ".",
         tuple(panels),
         (),
@@ -120,8 +129,10 @@ def _rows(evidence: Evidence, factor: Factor, found: Sequence[LevelSummary]) -> 
         note = "no value" if best is None else spread_text(evidence.objective, best)
         if level.lost.count:
             note += f" · {level.lost.count} of {level.lost.total} lost"
-        elif unequal:
+        elif unequal and level.points:
             note += f" · {count_text(level.points, 'point')}"
+        if early := stopped(evidence, factor, level.level):
+            note += f" · {early} stopped"
         rows.append(
             LevelValues(
                 level.level,
@@ -174,4 +185,6 @@ def _alternative(evidence: Evidence, factor: Factor, found: Sequence[LevelSummar
         else f"{level.level}: no value"
         for level in found
     ]
+    early = [f"{level.level} {count}" for level in found if (count := stopped(evidence, factor, level.level))]
+    rows += [f"Stopped early: {listed(early)}"] if early else []
     return f"Dot plot of {metric_words(evidence.objective)} by {factor.name}. " + ". ".join(rows) + "."

@@ -11,7 +11,7 @@ from sweeps.comparison import LevelSummary, first_reaching, probability_better
 from sweeps.report.answer import FEW
 from sweeps.report.evidence import Evidence, Run
 from sweeps.report.factors import Factor
-from sweeps.report.level_pictures import best_first, level_summaries
+from sweeps.report.level_pictures import best_first, level_summaries, stopped
 from sweeps.report.select import best_runs
 from sweeps.report.tables import Table
 from sweeps.report.words import metric_text, metric_words, point_text, seconds_text, spread_text
@@ -22,7 +22,10 @@ def levels_table(evidence: Evidence, factor: Factor) -> Table:
     found = best_first(evidence, level_summaries(evidence, factor))
     target = _target(evidence, found)
     head = [(factor.name.replace("_", " "), False), ("best point", False), (metric_words(evidence.objective), True)]
-    head += [(name, True) for name in ("median trial", "trials", "lost", "beats the leader", "time to target")]
+    early = {level: stopped(evidence, factor, level) for level in factor.levels}
+    some = any(early.values())
+    head += [(name, True) for name in ("median trial", "finished", *["stopped"] * some, "lost")]
+    head += [("beats the leader", True), ("time to target", True)]
     rows = []
     leader = [level for level in found if level.best is not None][:1]
     for level in found:
@@ -32,7 +35,8 @@ def levels_table(evidence: Evidence, factor: Factor) -> Table:
         lost = level.lost
         share = f" ({100 * lost.low:.0f} – {100 * lost.high:.0f} %)" if lost.count else ""
         row = [level.level, _point(runs, factor) if level.best is not None else "–", value]
-        row += [metric_text(evidence.objective, median), str(lost.total), f"{lost.count}{share}"]
+        row += [metric_text(evidence.objective, median), str(lost.total - lost.count)]
+        row += [str(early[level.level])] * some + [f"{lost.count}{share}"]
         row += [_chance(evidence, level, leader[0]) if leader else "–", _reached(evidence, runs, target)]
         rows.append(tuple(row))
     note = (
@@ -40,6 +44,7 @@ def levels_table(evidence: Evidence, factor: Factor) -> Table:
         "better than one of the leading level, ties half, lost trials the worst. Target: "
         f"{metric_words(evidence.objective)} {metric_text(evidence.objective, target)}, which the best point of every "
         "level with a value reaches; means over that point's replicates."
+        + (" Trials that were stopped early are in no value and in no comparison." if some else "")
     )
     return Table(tuple(head), tuple(rows), note if leader else "")
 

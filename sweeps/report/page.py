@@ -229,7 +229,9 @@ def _facts(evidence: Evidence) -> list[tuple[str, str]]:
     trials = count_text(trained(runs), "training") + (
         f" of {count_text(points, 'point')}" if points != len(runs) else ""
     )
-    facts = [("Searched" if judged else "Trained", trials + (f", {lost} without a value" if lost else ""))]
+    stopped = sum(run.status == "stopped" for run in evidence.searched.own.runs)
+    trials += (f", {stopped} stopped early" if stopped else "") + (f", {lost} without a value" if lost else "")
+    facts = [("Searched" if judged else "Trained", trials)]
     if judged:
         confirmed = count_text(trained(judged), "training")
         confirmed += f" on fresh replicates, judged by {metric_words(measure_of(first))}"

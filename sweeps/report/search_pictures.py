@@ -18,11 +18,13 @@ from sweeps.figures.scales import Scale, fit
 from sweeps.figures.values import Series, Tried, search_progress, slices
 from sweeps.report.evidence import Axis, Evidence, Run
 from sweeps.report.factors import Factor, numeric_axes
-from sweeps.report.level_pictures import NARROW, WIDE, axis_label, level_summaries, scale_of
+from sweeps.report.level_pictures import LEAST, NARROW, WIDE, axis_label, level_summaries, scale_of
 from sweeps.report.words import listed, metric_text, metric_words, value_text
 
 MOST_SLICES = 12
 MOST_STOPS = 12  # values of a grid that are joined by a line
+FEWEST = 10  # trials with which it is said which number orders them
+NO_VALUE = "no value (diverged or failed)"
 KINDS = (
     ("random", "level1", "o", True),
     ("grid", "level2", "s", False),
@@ -59,7 +61,8 @@ def progress_picture(evidence: Evidence) -> Picture | None:
     marks = [Mark(each.label, each.colour, "ring" if each.hollow else each.marker) for each in tried]
     marks.append(Mark("best so far", "ink", "line"))
     if not np.isfinite(values).all():
-        marks.append(Mark("no value (diverged or failed)", "alarm", "x"))
+        early = " or stopped early" * any(run.status == "stopped" for run in evidence.runs)
+        marks.append(Mark(f"no value (diverged, failed{early})" if early else NO_VALUE, "alarm", "x"))
     best = int(np.nanargmin(values) if evidence.minimize else np.nanargmax(values)) if known.any() else None
     sentence = "No trial has a value yet."
     if best is not None:
@@ -91,11 +94,15 @@ def slices_picture(evidence: Evidence, factor: Factor | None) -> Picture | None:
         else []
     )
     if any(run.lost for run in evidence.runs):
-        marks.append(Mark("no value (diverged or failed)", "alarm", "x"))
+        marks.append(Mark(NO_VALUE, "alarm", "x"))
     alarms = edge_alarms(evidence, factor)
     strongest = max(axes, key=lambda axis: _strength(evidence, axis))
     share = 100 * _strength(evidence, strongest)
     sentence = f"{strongest.name} orders the trials most ({share:.0f} % of their ranking, in five steps)."
+    if share < 100 * LEAST:
+        sentence = "No searched number orders the trials that came to their end."
+        if sum(run.whole for run in evidence.runs) < FEWEST:
+            sentence = f"Fewer than {FEWEST} trials came to their end, too few to say which number orders them."
     sentence += " " + " ".join(alarms) if alarms else " The best point lies on no edge of its ranges."
     return Picture(
         "slices",
@@ -180,9 +187,9 @@ def _spread(evidence: Evidence, axis: Axis) -> bool:
 
 def _strength(evidence: Evidence, axis: Axis) -> float:
     """η² of the ranks between fifths of the axis."""
-    runs = [run for run in evidence.runs if run.ended and run.status != "stopped" and axis.name in run.point]
+    runs = [run for run in evidence.runs if run.whole and axis.name in run.point]
     places = np.asarray([float(run.point[axis.name]) for run in runs])
-    if len(places) < 10:
+    if len(places) < FEWEST:
         return 0.0
     fifths = np.searchsorted(np.quantile(places, [0.2, 0.4, 0.6, 0.8]), places)
     sign = 1.0 if evidence.minimize else -1.0
@@ -209,7 +216,7 @@ def axis_scale(axis: Axis, runs: Sequence[Run]) -> tuple[Scale, Array, list[Tick
 
 
 def _slice(evidence: Evidence, factor: Factor | None, axis: Axis, up: Scale) -> Panel:
-    runs = [run for run in evidence.runs if axis.name in run.point and run.ended and run.status != "stopped"]
+    runs = [run for run in evidence.runs if axis.name in run.point and run.whole]
     across, everything, ticks = axis_scale(axis, runs)
     values = np.asarray([run.value if run.counts else math.nan for run in runs])
     shown = factor.levels if factor else ("",)

@@ -220,7 +220,7 @@ def measured(evidence: Evidence, searched: Searched, axis: str) -> tuple[Array, 
     if [each.name for each in searched.space.axes] != [axis]:
         return None
     model = searched.steps[0][0]
-    alike = [run for run in evidence.runs if run.execution == model.execution and run.ended and run.status != "stopped"]
+    alike = [run for run in evidence.runs if run.execution == model.execution and run.whole]
     runs = [run for run in alike if isinstance(run.point.get(axis), int | float) and _alike(run, model, axis)]
     if len({run.point[axis] for run in runs}) < FEWEST:
         return None

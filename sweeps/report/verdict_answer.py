@@ -6,7 +6,7 @@ import math
 from collections import Counter
 
 from sweeps.comparison import Optimism, Verdict, advice, claims, covers, failed_trainings, sentence
-from sweeps.report.answer import FEW, Answer
+from sweeps.report.answer import FEW, Answer, stopped_sentence
 from sweeps.report.confirmation import (
     RANKS,
     confirmations,
@@ -154,6 +154,7 @@ def cautions(evidence: Evidence, verdict: Verdict) -> tuple[str, ...]:
         told.append(f"With {count_text(fewest, 'repeat')} a level only large differences can be told from noise.")
     if first.search.get("objective_at") == "best":
         told.append("Points were chosen by each training's best epoch; confirmation judges the last epoch.")
+    told += filter(None, [stopped_sentence(evidence)])
     return (*told, *edges(evidence))
 
 

@@ -81,10 +81,14 @@ def _lost_in_search(evidence: Evidence) -> dict[str, str]:
     counts: dict[str, list[int]] = {}
     for run in evidence.of(evidence.first.execution).searched.runs:
         if run.level and run.ended:
-            found = counts.setdefault(run.level, [0, 0])
+            found = counts.setdefault(run.level, [0, 0, 0])
             found[0] += run.lost
             found[1] += 1
-    return {level: f"{lost} of {total}" for level, (lost, total) in counts.items()}
+            found[2] += run.status == "stopped"
+    return {
+        level: f"{lost} of {total}" + (f", {stopped} stopped" if stopped else "")
+        for level, (lost, total, stopped) in counts.items()
+    }
 
 
 def judged_pairs(evidence: Evidence, verdict: Verdict) -> Table | None:
