@@ -6,8 +6,8 @@
 
 Replicates share their random streams, so differences between points are paired (as in F-Race, Birattari et al. 2002,
 where trainings on the same instance are). A point that is as good as the best it is held against is thrown out with
-probability at most α, whatever the number of looks (Bonferroni). `tests/sweeps/test_racing.py` simulates it, with the
-best chosen from many as it is in a sweep.
+probability at most α, whatever the number of looks (Bonferroni). While all differences are equal nothing is decided.
+`tests/sweeps/test_racing.py` simulates it, with the best chosen from many as it is in a sweep.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from statistics import fmean, stdev
 
 ALPHA = 0.05
 FIRST = 2  # replicates that every point gets
+SAME = 1e-9
 
 
 def worse(point: Mapping[int, float], best: Mapping[int, float], *, replicates: int, alpha: float = ALPHA) -> float:
@@ -36,7 +37,7 @@ def worse(point: Mapping[int, float], best: Mapping[int, float], *, replicates: 
     from scipy.special import stdtr  # Student's distribution function; imported here, for scipy takes its time
 
     mean, spread = fmean(differences), stdev(differences)
-    if spread == 0.0:
-        return 1.0 if mean <= 0.0 else 0.0
+    if spread <= SAME * abs(mean):  # equal but for rounding, as accuracies often are: they tell nothing of the noise
+        return 1.0
     t = mean / (spread / math.sqrt(len(differences)))
     return min(1.0, float(stdtr(len(differences) - 1, -t)) * max(1, replicates - FIRST))

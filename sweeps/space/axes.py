@@ -22,6 +22,7 @@ from sweeps.space.point import Value
 
 DIGITS = 6  # of a value drawn from a continuous range: nobody can read or retype seventeen
 EDGE = 0.05  # a value within this share of its range from an end lies on the edge
+EVERY = 1 << 62  # a resolution no axis reaches: all values of each, whatever number of points an axis has of its own
 
 Condition: TypeAlias = tuple[
     str, tuple[Value, ...]
@@ -128,7 +129,7 @@ class Range:
     def size(self, points: int) -> int:
         """The number of values in a grid: all steps, else `points` (the axis's own, if it has any), fewer where whole
         numbers coincide."""
-        count, points = self.count, self.points or points
+        count, points = self.count, self._resolution(points)
         if count is not None and (self.step is not None or count <= points):
             return count
         return len(_spread(self, points))
@@ -136,12 +137,15 @@ class Range:
     def nth(self, index: int, points: int) -> Value:
         """The value at place `index` of a grid of that size, from low to high, evenly spread on the scale. No grid is
         ever listed."""
-        count, points = self.count, self.points or points
+        count, points = self.count, self._resolution(points)
         if self.step is not None:
             return self._stepped(index)
         if count is not None and count <= points:
             return int(self.low) + index
         return _spread(self, points)[index]
+
+    def _resolution(self, points: int) -> int:
+        return points if points == EVERY else self.points or points
 
     def between(self, share: float) -> Value:
         """The value at `share` of the way from low (0) to high (1) on the scale."""

@@ -17,12 +17,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
-from sweeps.space.axes import Axis
+from sweeps.space.axes import EVERY, Axis
 from sweeps.space.point import Point, Value
 from sweeps.space.space import Space
 
 BRANCHES = 100_000  # combinations of deciding axes that are gone through one by one; more are refused
-EVERY = 1 << 62  # a resolution no axis reaches: all values of each
 
 
 class GridTooLarge(ValueError):

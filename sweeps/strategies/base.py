@@ -32,6 +32,7 @@ Status: TypeAlias = Literal["finished", "stopped", "diverged", "failed", "out_of
 Direction: TypeAlias = Literal["minimize", "maximize"]
 STRATEGIES: Registry[type[History]] = Registry("strategy")
 TRIES = 200  # draws until a point is new, before the space's points are gone through in order
+LONG_TRIES = 10_000  # where a continuous axis, however seldom it is active, leaves points without end
 
 
 @dataclass(frozen=True)
@@ -214,21 +215,29 @@ class History(ABC):
         its point."""
         values = [self.sign * value for value in outcome.values if value is not None and math.isfinite(value)]
         whole = outcome.status in ("finished", "stopped") and values and len(values) == len(outcome.values)
-        return math.fsum(values) / len(values) if whole else math.inf
+        return _mean(values) if whole else math.inf
 
     def unseen(self, number: int) -> Point | None:
         """A random point not seen before; None if the space holds none."""
         rng = self.generator(number)
-        for _ in range(TRIES):
+        endless = any(axis.count is None for axis in self.space.axes)
+        for _ in range(LONG_TRIES if endless else TRIES):
             point = self.space.at(rng.random(len(self.space.axes)))
             if point not in self.seen:
                 return point
-        if any(axis.count is None for axis in self.space.axes):
+        if endless:
             return None
         grid = Grid(self.space, None)
         start = int(rng.integers(grid.count))
         places = ((start + step) % grid.count for step in range(min(grid.count, len(self.seen) + 1)))
         return next((point for place in places if (point := grid.point(place)) not in self.seen), None)
+
+
+def _mean(values: Sequence[float]) -> float:
+    try:
+        return math.fsum(values) / len(values)
+    except OverflowError:
+        return math.fsum(value / len(values) for value in values)
 
 
 def comparable(scores: NDArray[np.float64], outcomes: Sequence[Outcome], sign: float) -> NDArray[np.float64]:

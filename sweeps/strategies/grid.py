@@ -35,12 +35,19 @@ class GridSearch(History):
 
     def propose(self, number: int) -> Proposal | Wait | Done:
         capped = self.trials is not None and self.trials < self.grid.count
-        for step in range(len(self.proposals), self.grid.count):
+        # Not from the number of proposals on: those of a part that was extended to the whole lie in another order.
+        for step in range(self._passed.get(capped, 0), self.grid.count):
             place = step * self.stride % self.grid.count if capped else step
             point = self.grid.point(place)
             if point not in self.seen:
+                self._passed[capped] = step
                 return Proposal(point, {"kind": "grid", "place": place, "of": self.grid.count})
         return Done("exhausted")
+
+    @cached_property
+    def _passed(self) -> dict[bool, int]:
+        """How many places of each order are known to be seen, so as not to look at them again."""
+        return {}
 
     @cached_property
     def stride(self) -> int:

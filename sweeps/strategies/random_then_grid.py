@@ -64,7 +64,15 @@ class Line:
         """That many values evenly over a region, fewer where whole numbers or steps coincide."""
         low, high = region
         places = (low + (high - low) * number / (size - 1) for number in range(size))
-        return tuple(dict.fromkeys(self.reach.value(place) for place in places))
+        return tuple(dict.fromkeys(self._value(place) for place in places))
+
+    def _value(self, place: float) -> Value:
+        """The value at a place; rounding leads nowhere beyond what is declared."""
+        value, (bottom, top) = self.reach.value(place), self._declared_part()
+        inside = bottom - 1e-9 <= place <= top + 1e-9
+        if inside and isinstance(self.declared, Range) and isinstance(value, int | float):
+            return min(max(value, self.declared.low), self.declared.high)
+        return value
 
     def _declared_part(self) -> tuple[float, float]:
         if self.reach is self.declared or not isinstance(self.declared, Range):
@@ -85,9 +93,11 @@ class RandomThenGrid(Random):
 
     def propose(self, number: int) -> Proposal | Wait | Done:
         trials = self.trials or 2 * (number + 1)
-        if number < max(1, round(float(self.option(FIRST)) * trials)):
+        stage = max((_stage(proposal) for proposal in self.proposals), default=0)
+        # A search that is extended goes on with its grids, though its random share is larger now.
+        if not stage and number < max(1, round(float(self.option(FIRST)) * trials)):
             return super().propose(number)
-        stage = max(1, *(_stage(proposal) for proposal in self.proposals))
+        stage = max(1, stage)
         while True:
             earlier = {proposal.point for proposal in self.proposals if _stage(proposal) < stage}
             if any(point in earlier for point in self.pending):
@@ -118,7 +128,9 @@ class RandomThenGrid(Random):
         for score, point in sorted(scored, key=lambda row: (row[0], row[1].canonical)):
             values = self.space.values(point) if math.isfinite(score) else None
             if values and all(
-                lines[name].reach.unit(value) is not None for name, value in values.items() if name in lines
+                (lines[axis.name].reach if axis.name in lines else axis).unit(values[axis.name]) is not None
+                for axis in self.space.axes
+                if axis.name in values
             ):
                 ranked.append(values)
         return ranked
@@ -131,7 +143,8 @@ class RandomThenGrid(Random):
         regions = {}
         for name in lines.keys() & best.keys():
             places = [lines[name].reach.unit(values[name]) or 0.0 for values in alike[: self.whole(KEEP)]]
-            regions[name] = lines[name].region(best[name], places, SHRINK**stage)
+            stages = 1 if self._leads_out(lines[name], best[name]) else stage
+            regions[name] = lines[name].region(best[name], places, SHRINK**stages)
         sizes = self._sizes(regions, budget)
 
         def listed(axis: Axis) -> tuple[Value, ...]:
@@ -141,6 +154,16 @@ class RandomThenGrid(Random):
 
         axes = tuple(Choice(axis.name, listed(axis), axis.when) for axis in self.space.axes)
         return Grid(Space(axes, self.space.constants), None)
+
+    def _leads_out(self, line: Line, best: Value) -> bool:
+        """Whether the best value lies on or beyond an end of what is declared and nothing was tried farther out: a
+        region that shrank there would never come as far as it may."""
+        if line.reach is line.declared or not isinstance(line.declared, Range):
+            return False
+        values = (self.space.values(point) or {} for point in self.seen)
+        tried = [place for each in values if (place := line.reach.unit(each.get(line.declared.name, ""))) is not None]
+        place, (at_low, at_high) = line.reach.unit(best) or 0.0, line.declared.ends(best)
+        return (at_low and place <= min(tried)) or (at_high and place >= max(tried))
 
     def _sizes(self, regions: Mapping[str, tuple[float, float]], budget: int) -> dict[str, int]:
         """Values a line: 1, then 3, 5, … for the narrowest region first, while their product is within the budget."""

@@ -20,6 +20,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 EXPONENTS = np.linspace(-2.0, 2.0, 41)
 FARTHEST = 1e9  # in units of the median or of the spread: what lies beyond is as bad
+LARGEST = 1e300  # losses beyond are as bad
 WORSE = 0.5  # a failure is by so many deviations worse than the worst value
 
 
@@ -38,11 +39,11 @@ class Objective:
     @classmethod
     def of(cls, losses: Array) -> Objective:
         """The transform that suits these losses, shape (n,)."""
-        values = losses[np.isfinite(losses)]
+        values = _bounded(losses[np.isfinite(losses)])
         if not len(values):
             return cls(False, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0)
         low, middle, high = (float(quantile) for quantile in np.quantile(values, (0.25, 0.5, 0.75)))
-        positive = bool(values.min() > 0)
+        positive = bool(values.min() > 1 / LARGEST)
         spread = middle if positive else min(high - low, 1e300) or min(float(np.ptp(values)), 1e300) or 1.0
         logs = _logs(values, positive, middle, spread)
         every = np.stack([_powered(logs, positive, exponent) for exponent in EXPONENTS])
@@ -58,7 +59,7 @@ class Objective:
     def targets(self, losses: Array) -> Array:
         """Targets of losses of any shape, in the same order."""
         finite = np.isfinite(losses)
-        logs = _logs(np.where(finite, losses, self.middle), self.positive, self.middle, self.spread)
+        logs = _logs(_bounded(np.where(finite, losses, self.middle)), self.positive, self.middle, self.spread)
         powered = np.where(finite, _powered(logs, self.positive, self.exponent), self.failure)
         return np.asarray((powered - self.mean) / self.deviation)
 
@@ -71,16 +72,24 @@ class Objective:
             log = _inverse(powered, self.exponent) if powered >= 0 else -_inverse(-powered, 2 - self.exponent)
         log = float(np.clip(log, -np.log(FARTHEST), np.log(FARTHEST)))
         if self.positive:
-            return self.middle * float(np.exp(log))
-        return self.middle + self.spread * float(np.copysign(np.expm1(abs(log)), log))
+            return min(self.middle * float(np.exp(log)), LARGEST)
+        away = self.spread * float(np.copysign(np.expm1(abs(log)), log))
+        return max(-LARGEST, min(self.middle + away, LARGEST))
+
+
+def _bounded(losses: Array) -> Array:
+    """So that differences and ratios of the largest numbers there are stay numbers."""
+    return np.clip(losses, -LARGEST, LARGEST)
 
 
 def _logs(values: Array, positive: bool, middle: float, spread: float) -> Array:
     """The logarithm that the transforms are powers of: log(y / median), or sign(z) log(1 + |z|) of z = (y −
     median)/spread."""
     if positive:
-        return np.asarray(np.log(np.clip(values / middle, 1 / FARTHEST, FARTHEST)))
-    centred = np.clip(values / spread - middle / spread, -FARTHEST, FARTHEST)
+        with np.errstate(over="ignore"):  # what overflows is beyond the farthest
+            return np.asarray(np.log(np.clip(values / middle, 1 / FARTHEST, FARTHEST)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        centred = np.clip(np.nan_to_num(values / spread - middle / spread), -FARTHEST, FARTHEST)
     return np.asarray(np.sign(centred) * np.log1p(np.abs(centred)))
 
 

@@ -98,13 +98,18 @@ class GaussianProcess(Random):
     """Random points, then the most promising ones by a Gaussian process over all that was told."""
 
     def propose(self, number: int) -> Proposal | Wait | Done:
-        if len(self.seen) >= self.initial:
+        if len(self.seen) >= self.initial or self._begun:
             observed = self.observed()
             if np.isfinite(observed.losses).sum() >= 2:
                 proposal = self.modelled(number, observed)
                 if proposal is not None:
                     return proposal
         return super().propose(number)
+
+    @property
+    def _begun(self) -> bool:
+        """Whether the model was asked before: a search that is extended does not begin at random again."""
+        return any("acquisition" in proposal.reason for proposal in reversed(self.proposals))
 
     def warm_up(self) -> None:
         importlib.import_module("sweeps.strategies.gaussian_process.surrogate")
