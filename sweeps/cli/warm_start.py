@@ -19,10 +19,12 @@ from sweeps.strategies import Outcome
 if TYPE_CHECKING:
     from sweeps.definition import Definition
 
+COUNTING = ("finished", "diverged")
+
 
 def read_warm_start(definition: Definition, storage: Path, digest: str) -> list[dict[str, Any]]:
-    """The finished points of the named executions that are of this definition's space, as the journal keeps them:
-    point, outcome, and which execution they are from. `digest` is that of the data.
+    """The finished and diverged points of the named executions that are of this definition's space, as the journal
+    keeps them: point, outcome, and which execution they are from. `digest` is that of the data.
 
     Raises:
         DefinitionError: an execution is not there, its values cannot be compared with those to come (the difference is
@@ -40,7 +42,7 @@ def read_warm_start(definition: Definition, storage: Path, digest: str) -> list[
             if differences:
                 raise _refused(definition, f"{folder.execution} cannot be compared: {'; '.join(differences)}")
             points = list(_points(definition, journal))
-        if not points:
+        if all(outcome["status"] != "finished" for _, outcome in points):
             raise _refused(definition, f"no finished point of {folder.execution} is of this space")
         for point, outcome in points:
             found[point.canonical] = {"point": point.plain(), "outcome": outcome, "from": folder.execution}
@@ -70,14 +72,14 @@ def _differences(definition: Definition, digest: str, opened: Mapping[str, Any])
 
 
 def _points(definition: Definition, journal: Journal) -> Iterator[tuple[Point, dict[str, Any]]]:
-    """Finished points of the search whose whole specification could be one of this definition's, in the order of
-    telling."""
+    """Points of the search whose whole specification could be one of this definition's, in the order of telling.
+    Those that diverged tell where not to go; what failed may have done so through no fault of its point."""
     proposed: dict[int, Mapping[str, Any]] = {}
     for event in journal.events(kinds=("proposed", "told")):
         body = event.body
         if event.kind == "proposed" and body.get("stage", "search") == "search":
             proposed[body["number"]] = body["trials"][0]["specification"]
-        elif event.kind == "told" and body["number"] in proposed and body["outcome"]["status"] == "finished":
+        elif event.kind == "told" and body["number"] in proposed and body["outcome"]["status"] in COUNTING:
             point = _of_this_space(definition, proposed[body["number"]])
             if point is not None:
                 yield point, body["outcome"]

@@ -37,13 +37,13 @@ def earlier(storage: Path, made: Definition, name: str = "demo-1", *, digest: st
 
 
 def told(journal: Journal, made: Definition) -> dict[Point, list[float]]:
-    """Finished points of the search with their values."""
+    """Finished and diverged points of the search with their values."""
     found = {body["number"]: body["outcome"] for body in bodies(journal, "told")}
     proposed = [body for body in bodies(journal, "proposed") if body["stage"] == "search"]
     return {
         Point(body["point"]): found[body["number"]]["values"]
         for body in proposed
-        if found[body["number"]]["status"] == "finished"
+        if found[body["number"]]["status"] in ("finished", "diverged")
     }
 
 
@@ -55,14 +55,15 @@ def before(tmp_path: Path) -> tuple[Path, Definition, Journal]:
     return storage, made, earlier(storage, made)
 
 
-def test_finished_points_of_the_search_are_told_and_not_asked_for_again(
+def test_finished_and_diverged_points_of_the_search_are_told_and_not_asked_for_again(
     before: tuple[Path, Definition, Journal], tmp_path: Path
 ) -> None:
     storage, old, journal = before
     made = definition(tmp_path, WARM, strategy="gaussian_process")
     given = read_warm_start(made, storage, DIGEST)
     expected = told(journal, old)
-    assert 3 < len(expected) < 12
+    assert len(expected) == 12
+    assert 0 < [each["outcome"]["status"] for each in given].count("diverged") < 9
     assert {Point(each["point"]): each["outcome"]["values"] for each in given} == expected
     assert {each["from"] for each in given} == {"demo-1"}
     (storage / "demo-2").mkdir()
