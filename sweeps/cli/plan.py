@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -139,12 +140,13 @@ def _within_budget(definition: Definition, measured: Sequence[Measured], epochs:
 
 
 def choices(options: argparse.Namespace) -> int:
-    """Every registered name with its source, and every hyper-parameter with its bounds."""
+    """Every registered name with its source, and the keys that go with it: options of strategies, hyper-parameters."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from model.hyperparameters import hyperparameters
+    from sweeps.strategies import STRATEGIES
 
     console = Console()
     for title, registry in registries():
@@ -152,6 +154,17 @@ def choices(options: argparse.Namespace) -> int:
         for entry in registry:
             table.add_row(Text(entry.name, style="bold"), Text(entry.doc), Text(entry.source, style="dim"))
         console.print(table, "")
+    table = Table(box=None, title="options of strategies", title_justify="left")
+    for heading in ("strategy", "key", "default", "allowed", "meaning"):
+        table.add_column(heading)
+    for entry in STRATEGIES:
+        for option in entry.traits["options"]:
+            allowed = ", ".join(option.choices) or "true, false"
+            if option.low is not None:
+                allowed = f"{option.low:,} to {option.high:,}"
+            row = (option.name, json.dumps(option.default), allowed, option.doc)
+            table.add_row(Text(entry.name, style="bold"), *map(Text, row))
+    console.print(table, "")
     table = Table(box=None, title="hyper-parameters", title_justify="left")
     for heading in ("name", "default", "allowed", "active when", "meaning"):
         table.add_column(heading)

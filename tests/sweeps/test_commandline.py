@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -219,6 +220,8 @@ def test_choices_lists_every_registered_name(capsys: pytest.CaptureFixture[str])
     assert main(["choices"]) == OK
     told = capsys.readouterr().out
     assert all(entry.name in told for _, registry in registries() for entry in registry)
+    assert re.search(r'gaussian_process +acquisition +"EI" +EI, LCB, PI, +expected', told)
+    assert re.search(r"random_then_grid +widen +false +true, false", told)
 
 
 def test_doctor_names_library_kernel_and_threads(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
