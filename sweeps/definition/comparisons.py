@@ -62,6 +62,14 @@ class ComparisonReader:
         """The hyper-parameters that every level fixes: no level is left to tune them."""
         return set.intersection(*self._given())
 
+    def has_grid(self) -> bool:
+        """Whether a level seems to be searched by a grid, so far as that can be told without the space."""
+        entry = self.entries.get("levels")
+        levels = entry.value if entry is not None else ()
+        if isinstance(levels, dict):
+            return any(isinstance(table, dict) and table.get(STRATEGY) == "grid" for table in levels.values())
+        return self.factor == STRATEGY and isinstance(levels, list) and "grid" in levels
+
     def _given(self) -> list[set[str]]:
         """The hyper-parameters of each level, at least of one."""
         levels = self.entries.get("levels")

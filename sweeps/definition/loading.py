@@ -24,6 +24,7 @@ from sweeps.mistakes import DefinitionError, Mistake, did_you_mean, kind_of, lis
 from sweeps.space import Axis, Space, SpaceError, Value
 from sweeps.space.point import frozen
 from sweeps.strategies import Option, SearchSection
+from sweeps.strategies.grid import POINTS
 
 SECTIONS = ("data", "model", "training", "search", "budget", "space", "comparison")
 TOP = ("name", "description", "plugins")
@@ -87,7 +88,7 @@ class _Reader:
         self._budget_of_comparison()
         budget = searching.budget(comparing=bool(self.entries["comparison"]))
         data, fixed, search = self._data(), self._fixed(), searching.section(comparing=bool(self.entries["comparison"]))
-        space = self._space(fixed)
+        space = self._space(fixed, search)
         if space is None or search is None or data is None:
             return None
         comparison = self.comparing.section(space, fixed, self.entries["space"]) if self.entries["comparison"] else None
@@ -303,7 +304,7 @@ class _Reader:
                     fixed[name] = canonical(parameter, entry.value)
         return fixed
 
-    def _space(self, fixed: Mapping[str, Value]) -> Space | None:
+    def _space(self, fixed: Mapping[str, Value], search: SearchSection | None) -> Space | None:
         before, reader = len(self.mistakes), SpaceReader(self.known, self.mistakes)
         axes: list[Axis] = []
         for name, entry in self.entries["space"].items():
@@ -321,7 +322,11 @@ class _Reader:
         except SpaceError as error:
             self.mistakes.append(Entry(None, ("space",), self.source).mistake(str(error)))
             return None
-        for name, why in without_effect(space, fixed, self.known, self.comparing.given()):
+        grids: list[object] = [POINTS.default] if search is None or self.comparing.has_grid() else []
+        if search is not None and search.strategy == "grid":
+            grids = [search.options["points"]]
+        resolutions = [points for points in grids if isinstance(points, int)]
+        for name, why in without_effect(space, fixed, self.known, self.comparing.given(), resolutions):
             self.mistakes.append(self._place(name).mistake(why))
         return space
 

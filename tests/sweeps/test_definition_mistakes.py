@@ -180,3 +180,59 @@ def test_what_the_data_alone_can_tell_is_told_at_its_line(tmp_path: Path) -> Non
         DefinitionError, match=rf"{path}:16: search.objective: digits is a regression, which has no accuracy"
     ):
         require_objective_of(definition, "regression")
+
+
+SPACE = """[data]
+name = "digits"
+[search]
+strategy = "random"
+trials = 9
+[space]
+"""
+STEPS = "batch_size = { low = 2, high = 10, step = 2 }"
+RATE = 'learning_rate = { low = 1e-4, high = 1.0, scale = "log" }'
+NESTED = """optimizer = ["sgd", "momentum"]
+momentum = [0.5, 0.9]"""
+
+
+@pytest.mark.parametrize(
+    ("searched", "when", "why"),
+    [
+        (STEPS, "batch_size = [3]", "it matters only where batch_size is 3, and here batch_size is searched among"),
+        (STEPS, "batch_size = [11]", "it matters only where batch_size is 11, and here"),
+        (RATE, "learning_rate = [0.1]", "it matters only where learning_rate is 0.1, and here"),
+        (NESTED, 'momentum = 0.5, optimizer = "sgd"', 'momentum is 0.5 and optimizer is "sgd", which is never so at'),
+    ],
+)
+def test_a_condition_that_can_never_hold_is_told(tmp_path: Path, searched: str, when: str, why: str) -> None:
+    text = f"{SPACE}{searched}\ndropout = {{ choices = [0.1, 0.2], when = {{ {when} }} }}\n"
+    (told,) = refused(tmp_path, text)
+    assert told.startswith(f":{line_of('dropout', text)}: space.dropout: has no effect: it matters only where ")
+    assert why in told
+
+
+@pytest.mark.parametrize(
+    ("searched", "when", "strategy"),
+    [
+        (STEPS, "batch_size = [3, 4]", "random"),
+        (RATE, "learning_rate = [0.1]", "grid"),  # one of the five values of the grid
+        (RATE, "learning_rate = [1.0]", "random"),
+        (NESTED, 'momentum = 0.5, optimizer = "momentum"', "random"),
+        (NESTED, "momentum = 0.5", "random"),
+    ],
+)
+def test_a_condition_that_can_hold_is_read(tmp_path: Path, searched: str, when: str, strategy: str) -> None:
+    path = tmp_path / "mine.toml"
+    text = f"{SPACE}{searched}\ndropout = {{ choices = [0.1, 0.2], when = {{ {when} }} }}\n"
+    path.write_text(text.replace("random", strategy))
+    assert "dropout" in load_definition(str(path)).space.names
+
+
+def test_a_level_that_is_a_grid_meets_conditions_at_its_values(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    text = f"{SPACE}{RATE}\ndropout = {{ choices = [0.1, 0.2], when = {{ learning_rate = [0.1] }} }}\n"
+    path.write_text(
+        text.replace("trials = 9\n", "")
+        + '[comparison]\nfactor = "strategy"\nlevels = ["random", "grid"]\ntrials_per_level = 4\n'
+    )
+    assert "dropout" in load_definition(str(path)).space.names
