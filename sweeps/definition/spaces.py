@@ -56,7 +56,7 @@ class SpaceReader:
         if parts:
             axes = self._layers(parameter, entry, table, when)
         elif "choices" in table:
-            extra = [key for key in table if key in ("low", "high", "scale", "step")]
+            extra = [key for key in table if key in ("low", "high", "scale", "step", "points")]
             if extra:
                 self._wrong(entry, f"either choices or a range, not both ({listed(extra)})")
             inside = ("choices",) if isinstance(value, dict) and isinstance(entry.value, dict) else ()
@@ -117,6 +117,8 @@ class SpaceReader:
             isinstance(points, bool) or not isinstance(points, int) or not 1 <= points <= 10_000
         ):
             self._wrong(entry, f"expected a whole number from 1 to 10000, got {shown(points)}", *inside, "points")
+        elif points is not None and step is not None:
+            self._wrong(entry, "either step or points: a grid takes every step", *inside, "points")
         log = scale == "log"
         if low is not None and high is not None:
             if low >= high:
