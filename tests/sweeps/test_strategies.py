@@ -96,6 +96,15 @@ def test_a_continuous_axis_that_is_seldom_active_has_no_end() -> None:
     assert len({proposal.point for proposal in play(search)}) == 300
 
 
+def test_random_search_goes_on_where_combinations_are_too_many_for_a_grid() -> None:
+    every = tuple(Range(f"n{number}", 0, 1000, integer=True) for number in range(2))
+    both = (("n0", (0,)), ("n1", (0,)))
+    search = made("random", Space((*every, Choice("rare", (1, 2), when=both))), 5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sweeps.strategies.base.TRIES", 0)
+        assert len(play(search)) == 5
+
+
 @pytest.mark.parametrize(("log", "optimum", "reached"), [(True, 400.0, 250.0), (False, 150.0, 135.0)])
 def test_a_range_that_widens_comes_half_its_width_further(log: bool, optimum: float, reached: float) -> None:
     space = Space((Range("x", 10.0, 100.0, log=log, limits=(1.0, 1000.0)),))
