@@ -73,7 +73,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prepared = _prepare(ExecutionFolder(storage, "mine", 1), definition, {"seed": 1}, load_data(definition), folder)
     prepared.folder.path.mkdir(parents=True)
     journal = Journal.create(prepared.folder.journal)
-    options = argparse.Namespace(set=[], trials=None, seed=None, workers=1)
+    given = {"definition": "mine.toml", "storage": "kurabe-data"}
+    options = argparse.Namespace(set=[], trials=None, seed=None, workers=1, **given)
     journal.append("opened", _opening(options, prepared))
     execution = Execution(journal, definition, prepared.procedure, slots=1, data_digest=prepared.dataset.digest)
     while job := execution.take():
