@@ -15,8 +15,9 @@ class Estimate:
     """What n finite values say of their mean.
 
     `std` is the sample's (n − 1 in the denominator); `low` and `high` bound the mean with the stated confidence,
-    assuming values roughly normal. With one value all three are None: one training says nothing about spread. With
-    none, `mean` is None too.
+    assuming values roughly normal. With one value all three are None: one training says nothing about spread. Where
+    all values are the same (a score that is a share of few samples), that is no certainty, and there is no interval.
+    With no value, `mean` is None too.
     """
 
     n: int
@@ -40,6 +41,8 @@ def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
         std = float(finite.std(ddof=1)) if n > 1 else 0.0
     if n == 1:
         return Estimate(1, mean, None, None, None, smallest, largest)
+    if std <= 1e-12 * max(abs(smallest), abs(largest)):  # what is left is rounding
+        return Estimate(n, mean, std, None, None, smallest, largest)
     reach = float(stdtrit(n - 1, 0.5 + confidence / 2)) * std / math.sqrt(n)
     return Estimate(n, mean, std, mean - reach, mean + reach, smallest, largest)
 

@@ -237,6 +237,8 @@ def _plain(number: float) -> str:
 
 
 def _range(low: float, high: float) -> str:
+    if low == high:
+        return _plain(low)
     return f"{_fixed(low, high - low)}–{_fixed(high, high - low)}"
 
 

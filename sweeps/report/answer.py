@@ -13,6 +13,7 @@ from sweeps.report.level_pictures import best_first, level_summaries
 from sweeps.report.search_pictures import edge_alarms
 from sweeps.report.words import (
     count_text,
+    interval_text,
     listed,
     metric_text,
     metric_words,
@@ -114,7 +115,7 @@ def _detail(
             )
         return words + "Each point was trained once, so this is a lead to confirm, not yet a verdict."
     if factor is None or len([level for level in found if level.best is not None]) < 2:
-        return f"The 95 % interval of its mean is {_interval(evidence, best)}."
+        return f"Of its mean over replicates: {interval_text(evidence.objective, best.estimate)}."
     how = (
         " Tested on pairs of replicates, corrected for all pairs (Holm); "
         f"it speaks of each {factor.name.replace('_', ' ')} as tuned here."
@@ -165,13 +166,6 @@ def _more(evidence: Evidence, pair: Difference) -> str:
     return (
         f"If the difference seen between {pair.first} and {pair.second} "
         f"({number_of(abs(pair.mean), evidence.objective)}) is real, about {needed:,} replicates would show it."
-    )
-
-
-def _interval(evidence: Evidence, best: PointResult) -> str:
-    found = best.estimate
-    return (
-        f"{metric_text(evidence.objective, found.low or 0.0)} to {metric_text(evidence.objective, found.high or 0.0)}"
     )
 
 

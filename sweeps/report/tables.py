@@ -69,7 +69,8 @@ def best_points(evidence: Evidence) -> Table:
     if not ranked:
         return Table(tuple(head), (), "No point has a value.")
     note = (
-        "Mean ± standard deviation over replicates; the interval is of the mean (Student's t)."
+        "Mean ± standard deviation over replicates; the interval is of the mean (Student's t), "
+        "none where all are the same."
         if several
         else "One replicate a point: there is no spread to show, and no telling luck from merit among the first few."
     )

@@ -25,13 +25,13 @@ from sweeps.report.evidence import Asked, Evidence, Run
 from sweeps.report.search_pictures import side_of
 from sweeps.report.words import (
     count_text,
+    interval_text,
     listed,
     metric_text,
     metric_words,
     number_of,
     p_text,
     point_text,
-    range_text,
     value_text,
 )
 
@@ -198,7 +198,7 @@ def _found(evidence: Evidence, verdict: Verdict) -> tuple[str, tuple[tuple[str, 
     settings = tuple((name, value_text(value)) for name, value in point.items()) if long else ()
     found = best.estimate
     value = metric_text(metric, found.mean or 0.0)
-    interval = f" (95 % interval {range_text(metric, found.low, found.high)})" if found.low is not None else ""
+    interval = f" ({text})" if (text := interval_text(metric, found)) else ""
     tried = len({run.point_name for run in evidence.searched.runs if run.execution == first.execution})
     return (
         f"{who}, the best of {count_text(tried, 'point')} by {metric_words(evidence.objective)}, reaches "

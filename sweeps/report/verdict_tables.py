@@ -69,7 +69,8 @@ def judged_levels(evidence: Evidence, verdict: Verdict) -> Table:
             )
         )
     note = (
-        f"Over {verdict.unit}s; intervals are of the mean (Student's t). “failed”: confirmed trainings that diverged "
+        f"Over {verdict.unit}s; intervals are of the mean (Student's t), none where all are the same. "
+        f"“failed”: confirmed trainings that diverged "
         f"or raised, with the 95 % interval of that rate; each counts as a guess, {metric_text(metric, verdict.worst)}."
         + (" “lost in search”: searched trials without a value." if lost else "")
     )
@@ -226,7 +227,7 @@ def _points_text(points: list[str]) -> str:
 
 
 def _between(metric: str, low: float | None, high: float | None) -> str:
-    if low is None or high is None:
+    if low is None or high is None or low == high:  # equal differences are no certainty
         return "–"
     if is_share(metric):
         return f"{100 * low:.1f} to {100 * high:.1f}".replace("-", "−")

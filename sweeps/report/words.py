@@ -85,6 +85,16 @@ def range_text(metric: str, low: float | None, high: float | None) -> str:
     return f"{metric_text(metric, low)} – {metric_text(metric, high)}"
 
 
+def interval_text(metric: str, found: Estimate) -> str:
+    """`95 % interval 0.077 – 0.085`; why there is none where all values are the same; empty with fewer than two."""
+    if found.low is not None:
+        return f"95 % interval {range_text(metric, found.low, found.high)}"
+    if found.n < 2 or found.mean is None:
+        return ""
+    who = "both" if found.n == 2 else f"all {found.n}"
+    return f"{who} came to {metric_text(metric, found.mean)}, which is too little for an interval"
+
+
 def is_share(metric: str) -> bool:
     """Whether a metric lies between 0 and 1 and reads best in per cent."""
     return metric.endswith("accuracy")

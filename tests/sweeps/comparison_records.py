@@ -4,7 +4,7 @@ every searched trial, so that whoever takes them for searched trials is caught.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,14 +102,14 @@ def settings() -> ExecutionRecord:
     return with_comparison(execution("reg-1", trials, []), section(levels, "regularization", confirm=8))
 
 
-def plain() -> ExecutionRecord:
-    """A search of ten points whose three best were confirmed on five replicates."""
+def plain(scores: Mapping[int, Sequence[float]] | None = None) -> ExecutionRecord:
+    """A search of ten points whose three best were confirmed on five replicates; `scores`: those of each rank."""
     points = [{"optimizer": ("sgd", "adam")[place % 2], "learning_rate": 0.01 * (place + 1)} for place in range(10)]
     trials = [told(point, 0.10 + 0.02 * place) for place, point in enumerate(points)]
     rng = np.random.default_rng(3)
     for rank in (1, 2, 3):
-        for replicate in range(1, 6):
-            score = 0.97 - 0.02 * (rank == 3) + float(rng.normal(0, 0.002))
+        drawn = [0.97 - 0.02 * (rank == 3) + float(rng.normal(0, 0.002)) for _ in range(5)]
+        for replicate, score in enumerate(drawn if scores is None else scores[rank], 1):
             trials.append(
                 {
                     **confirmed(points[rank - 1], score, replicate=replicate, rank=rank),

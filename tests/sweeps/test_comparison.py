@@ -46,6 +46,13 @@ def test_one_value_says_nothing_about_spread_and_none_says_nothing() -> None:
     assert estimate([1.0, math.nan, 3.0]).n == 2
 
 
+@pytest.mark.parametrize("value", [0.95, 0.1 + 0.2, -3.0, 0.0])
+def test_equal_values_have_a_mean_and_no_interval(value: float) -> None:
+    found = estimate([value] * 3)
+    assert (found.n, found.smallest, found.largest, found.low, found.high) == (3, value, value, None, None)
+    assert found.mean == pytest.approx(value)
+
+
 def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     samples = np.random.default_rng(5).normal(1.0, 0.3, (4000, 5))
     inside = sum(

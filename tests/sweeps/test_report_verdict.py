@@ -140,6 +140,21 @@ def test_a_plain_search_tells_its_best_point_and_how_much_it_promised_too_much()
     assert "levels" in {picture.name for section in page.sections for picture in section.pictures}
 
 
+def test_equal_scores_are_no_certainty_and_have_no_interval() -> None:
+    page = make_page(gather([plain({1: (0.95, 0.95), 2: (0.94, 0.96), 3: (0.93, 0.93)})]))
+    told = "reaches test accuracy 95.0\u00a0% on 2 fresh replicates (both came to 95.0\u00a0%, which is too little for"
+    assert told in page.answer.headline
+    assert page.sure is not None
+    intervals = {row[0]: row[2] for row in page.sure.levels.rows}
+    assert (intervals["best found"], intervals["third found"]) == ("–", "–")
+    assert "%" in intervals["second found"]
+    assert page.sure.pairs is not None
+    (constant,) = [row for row in page.sure.pairs.rows if row[0] == "best found over third found"]
+    assert constant[1:4] == ("2.0 points", "–", "–")
+    three = make_page(gather([plain(dict.fromkeys((1, 2, 3), (0.95, 0.95, 0.95)))]))
+    assert "all 3 came to 95.0\u00a0%" in three.answer.headline
+
+
 def test_lost_trainings_count_as_guesses_and_a_search_without_a_point_as_all_lost() -> None:
     evidence = gather([compared(lost={("adam", 0): 2, ("adam", 1): 4})])
     confirmed = {(each.level, each.repeat): each for each in confirmed_of(evidence)}
