@@ -205,6 +205,8 @@ def _rows(status: Status) -> Iterator[dict[str, Any]]:
             "seconds": round(trial.seconds, 4),
             "findings": " ".join(finding["name"] for finding in trial.findings),
             **trial.point,
+            "stage": trial.stage,
+            **({status.measure: trial.score} if trial.score is not None else {}),
         }
 
 

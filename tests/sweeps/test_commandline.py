@@ -16,6 +16,7 @@ import pytest
 
 from sweeps.cli import OK, REFUSED, main
 from sweeps.journal import Journal
+from sweeps.status import Status, TrialStatus
 
 BAD = """
 name = "bad"
@@ -167,6 +168,7 @@ def test_results_in_each_format_hold_the_same_row(here: Path, capsys: pytest.Cap
     main(["results", "demo", "--format", "json"])
     row = json.loads(capsys.readouterr().out)[0]
     assert (row["optimizer"], row["hidden"], row["validation/loss"], row["epochs"]) == ("adam", [50, 50], 0.25, 3)
+    assert row["stage"] == "search"
     main(["results", "demo", "--format", "csv"])
     cells = next(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert (cells["optimizer"], json.loads(cells["hidden"]), float(cells["validation/loss"])) == (
@@ -184,6 +186,15 @@ def test_results_in_each_format_hold_the_same_row(here: Path, capsys: pytest.Cap
 
     table = pyarrow.parquet.read_table(pyarrow.BufferReader(written.stdout)).to_pylist()
     assert (table[0]["optimizer"], table[0]["validation/loss"]) == ("adam", 0.25)
+
+
+def test_results_tell_confirmations_with_their_score_from_the_search() -> None:
+    from sweeps.cli.inspect import _rows
+
+    searched = TrialStatus("k1", 1, 0, {"optimizer": "adam"}, value=0.2)
+    confirmed = TrialStatus("k2", 2, 1, {"optimizer": "adam"}, "confirmation", value=0.3, score=0.97)
+    found = list(_rows(Status(measure="test/accuracy", trials={"k1": searched, "k2": confirmed})))
+    assert [(row["stage"], row.get("test/accuracy")) for row in found] == [("search", None), ("confirmation", 0.97)]
 
 
 def test_a_table_on_a_terminal_is_folded_to_its_width(
