@@ -18,7 +18,7 @@ from statistics import fmean, stdev
 
 ALPHA = 0.05
 FIRST = 2  # replicates that every point gets
-SAME = 1e-9
+SAME = 1e-9  # of their mean: a smaller spread of differences is rounding
 
 
 def worse(point: Mapping[int, float], best: Mapping[int, float], *, replicates: int, alpha: float = ALPHA) -> float:

@@ -26,6 +26,7 @@ def test_the_p_value_is_that_of_a_paired_one_sided_test_times_the_looks() -> Non
     assert worse(best, point, replicates=5) == 1.0
     assert worse({0: 1.0}, best, replicates=5) == 1.0
     assert worse({0: 1.0, 1: 1.5}, {0: 0.5, 1: 1.0}, replicates=5) == 1.0  # no spread tells nothing of the noise
+    assert worse({0: 0.3, 1: 0.4}, {0: 0.2, 1: 0.3}, replicates=5) == 1.0  # nor does rounding
     assert worse(best, best, replicates=5) == 1.0
 
 
@@ -46,6 +47,11 @@ def test_a_point_as_good_as_the_best_is_thrown_out_no_more_often_than_promised(r
     both = 0.6 * common[:, None, :] + rng.normal(size=(worlds, 2, replicates))
     rate = sum(raced_out(point, best) for point, best in both) / worlds
     assert rate <= ALPHA + 2 * (ALPHA / worlds) ** 0.5
+
+
+def test_a_point_as_good_as_the_best_stays_where_values_are_counts() -> None:
+    worlds = -np.random.default_rng(0).binomial(2, 0.5, size=(4000, 2, 10)) / 359  # two samples in doubt, of 359
+    assert sum(raced_out(point, best) for point, best in worlds) / len(worlds) <= ALPHA
 
 
 def test_the_best_of_equals_throws_out_some_and_clearly_worse_ones_nearly_all() -> None:

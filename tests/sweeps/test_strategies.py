@@ -9,7 +9,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from sweeps.execution.racing import ALPHA, FIRST, worse
 from sweeps.space import Choice, Point, Range, Space
 from sweeps.strategies import STRATEGIES, Done, Outcome, Proposal
 from sweeps.strategies.base import History
@@ -127,16 +126,6 @@ def test_a_grid_is_laid_around_points_of_the_space_alone() -> None:
     search = made("random_then_grid", space, 10)
     search.tell(Point({"o": "none of ours", "x": 0.5}), finished(-9.0))
     assert {proposal.point["o"] for proposal in play(search)} <= {"a", "b"}
-
-
-def test_racing_keeps_its_word_where_values_are_counts() -> None:
-    scores = -np.random.default_rng(0).binomial(2, 0.5, size=(4000, 2, 10)) / 359
-
-    def is_out(point: list[float], best: list[float]) -> bool:
-        seen = (dict(enumerate(point[:count])) for count in range(FIRST, 10))
-        return any(worse(each, dict(enumerate(best)), replicates=10) < ALPHA for each in seen)
-
-    assert np.mean([is_out(point, best) for point, best in scores.tolist()]) <= ALPHA
 
 
 @pytest.mark.parametrize(
