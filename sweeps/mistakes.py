@@ -47,7 +47,8 @@ def did_you_mean(word: object, possibilities: Iterable[str]) -> str:
     if not isinstance(word, str) or len(word) > SHOWN:
         return ""
     known = {possibility.lower(): possibility for possibility in possibilities}
-    near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    last = [possibility for possibility in known if possibility.rpartition("/")[2] == word.lower()]
+    near = last or difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
     return f", did you mean `{known[near[0]]}`?" if near else ""
 
 

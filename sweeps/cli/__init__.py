@@ -208,10 +208,9 @@ def _add_schedule(schedule: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
+    if not text.isdecimal() or len(text) > 18 or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text}")
-    return number
+    return int(text)
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -340,6 +340,9 @@ class _Reader:
         self.mistakes.append(Entry(None, path, self.source).mistake(f"is missing: {expected}"))
 
     def _unknown(self, entry: Entry, name: str, section: str) -> None:
+        if inside := [other for other in self.known if other.startswith(name + ".")]:
+            self.mistakes.append(entry.mistake(f"stands for several; expected one of {listed(inside)}"))
+            return
         names = [other for other, parameter in self.known.items() if section in ("space", parameter.section)]
         elsewhere = name in SECTION_KEYS and f"; it belongs into [{SECTION_KEYS[name]}]"
         hint = elsewhere or did_you_mean(name, names) or did_you_mean(name, self.known)

@@ -52,7 +52,7 @@ class SearchReader:
             self._missing("strategy", f"allowed: {listed(STRATEGIES.names())}")
         elif strategy.value not in STRATEGIES:
             choice = Option("strategy", "choice", "", choices=STRATEGIES.names())
-            self._wrong(strategy, wrong(choice, strategy.value) or "")
+            self._wrong(strategy, (wrong(choice, strategy.value) or "") + _as_option(strategy.value))
         name = str(strategy.value) if strategy is not None and strategy.value in STRATEGIES else None
         options: tuple[Option, ...] = STRATEGIES.entry(name).traits["options"] if name else ()
         self._keys(options, name)
@@ -220,6 +220,15 @@ class SearchReader:
 
     def _wrong(self, entry: Entry, message: str) -> None:
         self.mistakes.append(entry.mistake(message))
+
+
+def _as_option(value: object) -> str:
+    """Where what was given as a strategy is a value of a strategy's option, that option."""
+    for strategy in STRATEGIES:
+        for option in strategy.traits["options"]:
+            if value in option.choices:
+                return f"; it is search.{option.name} = {shown(value)} of {strategy.name}"
+    return ""
 
 
 def _grid_fault(space: Space, search: SearchSection, grid: str, part: str) -> str | None:

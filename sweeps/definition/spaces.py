@@ -27,6 +27,7 @@ from sweeps.space.point import frozen
 from sweeps.strategies.base import Option
 
 KEYS = ("low", "high", "scale", "step", "points", "choices", "when", "depth", "width")
+ELSEWHERE = {"min": "low", "max": "high", "lower": "low", "upper": "high", "log": "scale", "values": "choices"}
 SCALES = ("linear", "log")
 MOST_STEPS = 1_000_000_000
 DEEPEST = 64  # layers that a depth may ask for
@@ -46,10 +47,12 @@ class SpaceReader:
             value = self._declared(parameter, entry)
         if isinstance(value, list) and value and not _holds_several(parameter, value):
             self._wrong(entry, f"expected a list of lists: [{shown(value)}] is one choice, [[50], [100, 100]] are two")
+            return
         table = value if isinstance(value, dict) else {"choices": value if isinstance(value, list) else [value]}
         for key in table:
             if key not in KEYS:
-                self._wrong(entry, f"unknown key, allowed: {listed(KEYS)}{did_you_mean(key, KEYS)}", key)
+                near = f", did you mean `{ELSEWHERE[key]}`?" if key in ELSEWHERE else did_you_mean(key, KEYS)
+                self._wrong(entry, f"unknown key, allowed: {listed(KEYS)}{near}", key)
         when = (*parameter.active_when, *self._when(name, entry, table))
         parts = [part for part in ("depth", "width") if part in table]
         axes: list[Axis | None]
@@ -265,7 +268,7 @@ def flattened(
         path = (*before, key)
         name = ".".join(path)
         inner = [other[len(name) + 1 :] for other in known if other.startswith(name + ".")]
-        if isinstance(value, dict) and inner and (name not in known or not any(part in KEYS for part in value)):
+        if isinstance(value, dict) and inner and not any(part in KEYS for part in value):
             yield from flattened(value, known, path)
         else:
             yield name, path, value

@@ -165,10 +165,20 @@ def _ordered(axes: Iterable[Axis]) -> tuple[Axis, ...]:
         names = {axis.name for axis in waiting}
         ready = next((axis for axis in waiting if not any(name in names for name, _ in axis.when)), None)
         if ready is None:
-            raise SpaceError("conditions run in a circle: " + ", ".join(sorted(names)))
+            raise SpaceError("conditions run in a circle: " + ", ".join(_circle(waiting)))
         waiting.remove(ready)
         placed.append(ready)
     return tuple(placed)
+
+
+def _circle(waiting: Iterable[Axis]) -> list[str]:
+    """The names of axes that wait for each other, without those that only wait for them."""
+    left = {axis.name: axis for axis in waiting}
+    while True:
+        named = {name for axis in left.values() for name, _ in axis.when}
+        if named >= set(left):
+            return sorted(left)
+        left = {name: axis for name, axis in left.items() if name in named}
 
 
 def _described(axis: Axis) -> dict[str, object]:

@@ -109,13 +109,24 @@ def test_what_is_not_there_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["run"], ["run", "digits", "--workers", "0"], ["run", "digits", "--set", "x"], ["fly"]]
+    ("arguments", "words"),
+    [
+        (["run"], "required: DEFINITION"),
+        (["run", "digits", "--workers", "0"], "--workers: expected a whole number from 1, got 0"),
+        (["run", "digits", "--trials", "many"], "--trials: expected a whole number from 1, got many"),
+        (["run", "digits", "--set", "x"], "expected key=value"),
+        (["fly"], "invalid choice: 'fly'"),
+    ],
 )
-def test_misused_options_are_refused_by_the_parser(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+def test_misused_options_are_refused_by_the_parser(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
     with pytest.raises(SystemExit) as end:
         main(arguments)
     assert end.value.code == REFUSED
-    assert "usage: sweep" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "usage: sweep" in told
+    assert words in told
 
 
 def test_a_corrupt_data_file_is_named_and_nothing_is_made(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

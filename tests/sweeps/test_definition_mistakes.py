@@ -35,6 +35,8 @@ CASES = [
     ("epochs = 5", "epochs = 1979-05-27", "epochs", "training.epochs: expected an integer"),
     ('"random"', '"randm"', 'strategy = "randm"',
      "search.strategy: expected one of random, ", "did you mean `random`?"),
+    ('"random"', '"sobol"', 'strategy = "sobol"',
+     "search.strategy: expected one of random, ", 'it is search.sampling = "sobol" of random'),
     ("trials = 7", "trials = 0", "trials = 0", "search.trials: expected a whole number from 1 to 1,000,000, got 0"),
     ("trials = 7", "trials = true", "trials", "search.trials: expected a whole number, got true (true/false)"),
     ("trials = 7", "trails = 7", "trails", "search.trails: unknown key, allowed: ", "did you mean `trials`?"),
@@ -43,6 +45,8 @@ CASES = [
      "search.points: is an option of grid, random_then_grid, not of random"),
     ("trials = 7", 'trials = 7\nobjective = "test/loss"', "objective",
      "search.objective: expected one of validation/loss, "),
+    ("trials = 7", 'trials = 7\nobjective = "accuracy"', "objective",
+     "search.objective: expected one of validation/loss, ", "did you mean `validation/accuracy`?"),
     ("trials = 7", "trials = 7\nseed = -1", "seed", "search.seed: expected a whole number from 0 to "),
     ("trials = 7", "trials = 7\nreplicates = nan", "replicates",
      "search.replicates: expected a whole number, got nan"),
@@ -66,6 +70,14 @@ CASES = [
      "space.learning_rate.low: expected a number from 1e-10 to 1e+06, got 0"),
     ("low = 1e-3", "low = nan", "learning_rate", "space.learning_rate.low: expected a number from", "got nan"),
     ("high = 1.0", "high = inf", "learning_rate", "space.learning_rate.high: expected a number from", "got inf"),
+    ("low = 1e-3", "min = 1e-3", "learning_rate",
+     "space.learning_rate.min: unknown key, allowed: low, high, ", "did you mean `low`?"),
+    ("dropout = [\n    0.0,\n    0.5,\n]", "dropout = { values = [0.0, 0.5] }", "dropout =",
+     "space.dropout.values: unknown key, allowed: low, high, ", "did you mean `choices`?"),
+    ("dropout =", "weight_decay =", "weight_decay =",
+     "space.weight_decay: stands for several; expected one of weight_decay.norm, weight_decay.strength"),
+    ("dropout = [\n    0.0,\n    0.5,\n]", "weight_decay = { low = 0.0, high = 0.5 }", "weight_decay =",
+     "space.weight_decay: stands for several; expected one of weight_decay.norm, weight_decay.strength"),
     ("high = 1.0", 'high = "1"', "learning_rate", "space.learning_rate.high: expected a number from", 'got "1"'),
     ('"log" }', '"lgo" }', "learning_rate",
      "space.learning_rate.scale: expected one of linear, log", "did you mean `log`?"),
@@ -115,6 +127,18 @@ def test_a_mistake_is_told_at_its_line(tmp_path: Path, case: tuple[str, ...]) ->
     matching = [line for line in lines if line.startswith(f":{line_of(seen, text)}: ") and words[0] in line]
     assert matching, lines
     assert all(word in matching[0] for word in words)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("dropout = [\n    0.0,\n    0.5,\n]", "hidden = [50, 100]"),
+        ("dropout = [\n    0.0,\n    0.5,\n]", "weight_decay = { low = 1e-8, high = 1e-3, scale = 'log' }"),
+    ],
+)
+def test_one_mistake_is_told_once(tmp_path: Path, old: str, new: str) -> None:
+    text = GOOD.replace("hidden = [50, 50]\n", "").replace(old, new)
+    assert len(refused(tmp_path, text)) == 1
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
