@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
@@ -27,6 +27,11 @@ class Estimate:
     high: float | None
     smallest: float | None
     largest: float | None
+
+    def within(self, low: float, high: float) -> Estimate:
+        """With its interval cut to where a mean can lie: that of few values may reach beyond."""
+        low_end = None if self.low is None else max(self.low, low)
+        return replace(self, low=low_end, high=None if self.high is None else min(self.high, high))
 
 
 def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:

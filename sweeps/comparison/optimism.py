@@ -34,10 +34,18 @@ class Optimism:
         return low is not None and high is not None and (low > 0 or high < 0)
 
 
-def optimism(searches: Sequence[Found], *, higher_is_better: bool, worst: float, confidence: float = 0.95) -> Optimism:
+def optimism(
+    searches: Sequence[Found],
+    *,
+    higher_is_better: bool,
+    worst: float,
+    widest: float = math.inf,
+    confidence: float = 0.95,
+) -> Optimism:
     """Mean confirmed value − best value found. With one search the replicates vary and the value found is a constant;
     with several, each search gives one difference. A failed training counts with `worst`, the score of guessing, and
-    none counts below it. A search without a finite best value, or that was not confirmed, is left out.
+    none counts below it. A search without a finite best value, or that was not confirmed, is left out. `widest`: the
+    largest difference there can be (1 for shares).
     """
     limit = max if higher_is_better else min
     usable = [each for each in searches if math.isfinite(each.best) and each.confirmed]
@@ -50,4 +58,4 @@ def optimism(searches: Sequence[Found], *, higher_is_better: bool, worst: float,
     else:
         unit, change = "repeat", estimate([math.fsum(each) / len(each) for each in changes], confidence)
     worse = None if change.mean is None else -change.mean if higher_is_better else change.mean
-    return Optimism(unit, change, worse)
+    return Optimism(unit, change.within(-widest, widest), worse)

@@ -132,13 +132,15 @@ def judge(
     worst: float,
     tuned: bool = True,
     worth: float | None = None,
+    possible: tuple[float, float] = (-math.inf, math.inf),
     confidence: float = 0.95,
 ) -> Verdict:
     """Judge confirmed trainings, one `Confirmed` for each level and repeat.
 
     `worst`: the score of guessing, which a failed training gets. `tuned`: whether the levels' points were searched for.
     `worth`: a difference worth having, in the metric's units; without it each pair is measured by the difference seen.
-    ValueError if two are of one level and repeat, or a number is not usable.
+    `possible`: where scores can lie at all (0 to 1 for shares); no interval reaches beyond. ValueError if two are of
+    one level and repeat, or a number is not usable.
     """
     _refuse(confirmed, worst, worth, confidence)
     scope = scope_of(confirmed, tuned=tuned)
@@ -148,9 +150,9 @@ def judge(
     names = sorted(
         gains, key=lambda name: -(estimate(list(gains[name].values())).mean or 0.0) if gains[name] else math.inf
     )
-    pairs = _pairs({name: gains[name] for name in names}, worth, confidence)
+    pairs = _pairs({name: gains[name] for name in names}, worth, possible[1] - possible[0], confidence)
     beats = [(pair.better, pair.worse) for pair in pairs if pair.separated]
-    levels = tuple(_level(name, units[name], confirmed, confidence) for name in names)
+    levels = tuple(_level(name, units[name], confirmed, possible, confidence) for name in names)
     failed_only = bool(confirmed) and all(each.failures.count == each.failures.total for each in levels)
     return Verdict(
         scope,
@@ -180,15 +182,22 @@ def _refuse(confirmed: Sequence[Confirmed], worst: float, worth: float | None, c
         raise ValueError(f"expected a confidence between 0 and 1, got {confidence}")
 
 
-def _level(name: str, units: Mapping[Unit, float], confirmed: Sequence[Confirmed], confidence: float) -> JudgedLevel:
+def _level(
+    name: str,
+    units: Mapping[Unit, float],
+    confirmed: Sequence[Confirmed],
+    possible: tuple[float, float],
+    confidence: float,
+) -> JudgedLevel:
     mine = sorted((each for each in confirmed if each.level == name), key=lambda each: each.repeat)
     failures = clustered_rate([(len(each.lost), each.trained) for each in mine], confidence)
-    return JudgedLevel(
-        name, estimate(list(units.values()), confidence), units, failures, tuple(each.point for each in mine)
-    )
+    mean = estimate(list(units.values()), confidence).within(*possible)
+    return JudgedLevel(name, mean, units, failures, tuple(each.point for each in mine))
 
 
-def _pairs(gains: Mapping[str, Mapping[Unit, float]], worth: float | None, confidence: float) -> tuple[JudgedPair, ...]:
+def _pairs(
+    gains: Mapping[str, Mapping[Unit, float]], worth: float | None, widest: float, confidence: float
+) -> tuple[JudgedPair, ...]:
     found = []
     for one, other in combinations(gains, 2):
         each = difference(one, gains[one], other, gains[other], confidence)
@@ -209,10 +218,10 @@ def _pairs(gains: Mapping[str, Mapping[Unit, float]], worth: float | None, confi
                 each.second,
                 each.n,
                 each.mean,
-                each.low,
-                each.high,
-                joint.low,
-                joint.high,
+                _cut(each.low, widest),
+                _cut(each.high, widest),
+                _cut(joint.low, widest),
+                _cut(joint.high, widest),
                 each.std,
                 each.p,
                 corrected,
@@ -223,6 +232,10 @@ def _pairs(gains: Mapping[str, Mapping[Unit, float]], worth: float | None, confi
             )
         )
     return tuple(pairs)
+
+
+def _cut(end: float | None, widest: float) -> float | None:
+    return None if end is None else max(-widest, min(end, widest))
 
 
 def _more(std: float | None, n: int, size: float | None, level: float) -> int | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from sweeps.comparison import Confirmed, Found, Optimism, Verdict, judge, optimism
 from sweeps.report.evidence import Asked, Evidence, Run
-from sweeps.report.words import point_text
+from sweeps.report.words import is_share, point_text
 
 CONFIRMATION = "confirmation"
 RANKS = {1: "best found", 2: "second found", 3: "third found"}  # the "levels" of a plain search
@@ -143,6 +143,7 @@ def verdict_of(evidence: Evidence, asked: Asked | None = None) -> Verdict | None
         worst=guess(metric, asked.data),
         tuned=is_tuned(asked),
         worth=worth_of(asked),
+        possible=(0.0, 1.0) if is_share(metric) else (-math.inf, math.inf),
     )
 
 
@@ -163,7 +164,12 @@ def optimism_of(evidence: Evidence, asked: Asked | None = None) -> Optimism | No
     found = [Found(math.fsum(seen[name]) / len(seen[name]), values) for name, values in fresh.items() if name in seen]
     if not found:
         return None
-    return optimism(found, higher_is_better=not evidence.minimize, worst=guess(evidence.objective, asked.data))
+    return optimism(
+        found,
+        higher_is_better=not evidence.minimize,
+        worst=guess(evidence.objective, asked.data),
+        widest=1.0 if is_share(evidence.objective) else math.inf,
+    )
 
 
 def _without_a_point(evidence: Evidence, asked: Asked, points: Mapping[tuple[str, int], str]) -> list[tuple[str, int]]:

@@ -40,6 +40,7 @@ def curves_picture(
     for row in second.levels if second is not None else ("",):
         ends: dict[str, tuple[float, float]] = {}
         drawn: list[str] = []
+        alone: list[str] = []  # levels of which a single training came to its end
         heading = f"{second.name} {row}" if second is not None else ""
         for level in factor.levels:
             runs = [
@@ -59,10 +60,13 @@ def curves_picture(
             drawn.append(factor.say(level))
             if ended:
                 ends[factor.say(level)] = (_final(found.train), _final(found.validation))
+                alone += [factor.say(level)] * (len(shown) == 1)
         if drawn:
             words = _curves_sentence(ends, kind, minimize)
             without = [level for level in drawn if level not in ends]
             words += f" No training of {listed(without, 'or')} came to its end." if ends and without else ""
+            if alone and len(alone) < len(ends):
+                words += f" {listed(alone)} {'rests' if len(alone) == 1 else 'rest'} on one training alone."
             sentences.append(f"Under {heading}, {words}" if heading else words if ends else words.capitalize())
     if not levels:
         return None

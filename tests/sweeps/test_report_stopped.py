@@ -57,6 +57,16 @@ def test_the_early_epochs_of_stopped_trainings_are_not_compared_with_ends(median
     assert "those that were stopped early left out" in picture.reading
 
 
+def test_a_level_that_rests_on_one_training_is_named_as_such() -> None:
+    adam = [told(point, 0.1 + place / 100) for place, point in enumerate(rates("adam", 3))]
+    sgd = [told(rates("sgd", 1)[0], 0.05), *(early(point, 1.5) for point in rates("sgd", 4, 0.2))]
+    found = stopping(sgd, adam)
+    picture = curves_picture(found, find_factors(found)[0])
+    assert picture is not None
+    assert picture.sentence.startswith("sgd ends best, at a validation loss of 0.0500; adam worst")
+    assert picture.sentence.endswith(" sgd rests on one training alone.")
+
+
 def test_a_level_of_stopped_trainings_alone_is_shown_and_not_compared(halving: Evidence) -> None:
     factor = find_factors(halving)[0]
     picture = curves_picture(halving, factor)

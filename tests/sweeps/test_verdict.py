@@ -79,6 +79,22 @@ def test_every_figure_is_scipys_and_statsmodels() -> None:
         assert judged.pair(one, other).separated == (p < 0.05)
 
 
+def test_no_interval_reaches_beyond_what_scores_can_be() -> None:
+    found = [
+        Confirmed(level, repeat, {0: score})
+        for level, scores in (("a", (0.99, 0.9)), ("b", (0.02, 0.6)))
+        for repeat, score in enumerate(scores)
+    ]
+    wide, cut = verdict(found), verdict(found, possible=(0.0, 1.0))
+    (before,), (after,) = wide.pairs, cut.pairs
+    assert (before.high or 0) > 1
+    assert (before.low or 0) < -1
+    assert (after.low, after.high, after.joint_low, after.joint_high) == (-1.0, 1.0, -1.0, 1.0)
+    assert (after.advantage, after.p) == (before.advantage, before.p)
+    assert (wide.level("a").estimate.high or 0) > 1
+    assert (cut.level("a").estimate.low, cut.level("a").estimate.high) == (wide.level("a").estimate.low, 1.0)
+
+
 def test_a_loss_is_judged_the_other_way_round() -> None:
     found = confirmed(THREE)
     losses = [Confirmed(each.level, each.repeat, {k: 1 - v for k, v in each.scores.items()}) for each in found]
