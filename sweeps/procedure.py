@@ -216,7 +216,9 @@ class Procedure:
             if self._search.warm_start:
                 yield f"it begins with what {', '.join(self._search.warm_start)} found"
         if self._confirm:
-            winners = f"the {CONFIRMED_POINTS} best points" if self._comparison is None else "each level's one point"
+            most = min([CONFIRMED_POINTS, *(count for count in counts if count is not None)])
+            best = f"the {most} best points" if most > 1 else "the best point"
+            winners = best if self._comparison is None else "each level's one point"
             if counts and self._comparison is not None:
                 winners = f"the best point of each of {len(self._searches)} searches"
             fresh = _counted(self._confirm, "fresh replicate")

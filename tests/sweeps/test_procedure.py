@@ -124,6 +124,13 @@ def test_a_plain_search_confirms_its_three_best_points_once(tmp_path: Path) -> N
     assert {each.level for each in asked} == {""}
 
 
+@pytest.mark.parametrize(("trials", "words"), [(9, "the 3 best points"), (2, "the 2 best"), (1, "the best point ")])
+def test_the_plan_names_no_more_points_than_there_are(tmp_path: Path, trials: int, words: str) -> None:
+    procedure = Procedure(definition(tmp_path, search=f"trials = {trials}\nconfirm = 4"), 3)
+    assert list(procedure.plan())[-1].startswith(f"then {words}")
+    assert len(carried_out(procedure)) == trials + min(trials, 3)
+
+
 def test_points_without_a_value_are_not_confirmed(tmp_path: Path) -> None:
     procedure = Procedure(definition(tmp_path, search="trials = 4\nconfirm = 4"), 3)
     for number in range(1, 5):
