@@ -201,18 +201,20 @@ class Execution:
         self.wake()
         return True
 
-    def lost(self, key: str, attempt: int, why: str) -> None:
-        """An attempt ended through no fault of its trial: the next attempt is queued first, up to MAX_ATTEMPTS."""
+    def lost(self, key: str, attempt: int, why: str) -> bool:
+        """An attempt ended through no fault of its trial: the next attempt is queued first, up to MAX_ATTEMPTS. Whether
+        that was the last one."""
         with self._state:
             if self._running.get(key) != attempt:
-                return
+                return False
             self.journal.append("lost", {"why": why}, trial=key, attempt=attempt)
             if attempt >= MAX_ATTEMPTS:
                 error = f"lost {attempt} times in a row; last: {why}"
-                self.reported(key, attempt, [], end={"status": "lost", "error": error, "seconds": 0.0, "epochs": 0})
-                return
+                end = {"status": "lost", "error": error, "seconds": 0.0, "epochs": 0}
+                return self.reported(key, attempt, [], end=end)
             self._put_aside(key)
             self._jobs.appendleft(self._ledger.job(key))
+            return False
 
     def interrupted(self, key: str, attempt: int) -> None:
         """A running attempt was saved and put down; a later process takes the trial up again."""

@@ -210,11 +210,12 @@ class Results(tune.Callback):
         key, attempt = trial.config["key"], trial.config["attempt"]
         why = _last_words(trial)
         if "OutOfMemoryError" in why:  # Ray's memory monitor ended the process; Tune keeps the error's text alone
-            execution.reported(
-                key, attempt, [], end={"status": "out_of_memory", "error": why, "seconds": 0.0, "epochs": 0}
-            )
+            end = {"status": "out_of_memory", "error": why, "seconds": 0.0, "epochs": 0}
+            ended = execution.reported(key, attempt, [], end=end)
         else:
-            execution.lost(key, attempt, why)
+            ended = execution.lost(key, attempt, why)
+        if ended:
+            live.folder.drop_saved(key)
 
 
 def _last_words(trial: TuneTrial) -> str:

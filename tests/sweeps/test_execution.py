@@ -152,7 +152,7 @@ def test_a_trial_that_is_lost_again_and_again_is_given_up(journal: Journal, tmp_
         assert job.attempt == attempt
         key = job.key
         execution.started(key, attempt)
-        execution.lost(key, attempt, "node gone")
+        assert execution.lost(key, attempt, "node gone") is (attempt == MAX_ATTEMPTS)
     assert _body(journal, "ended")[0]["status"] == "lost"
     assert _taken(execution).key != key
 
