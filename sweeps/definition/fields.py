@@ -37,7 +37,7 @@ SEARCH = (
     Option("seed", "integer", 0, low=0, high=2**32 - 1),
     Option("stop", "choice", "none", choices=("none", "asha", "median")),
     Option("grace", "integer", 0, low=1, high=100_000),
-    Option("reduction", "integer", 4, low=2, high=10),
+    Option("reduction", "integer", 3, low=2, high=10),
     Option("racing", "flag", False),
 )
 BUDGET = (

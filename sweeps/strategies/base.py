@@ -124,7 +124,7 @@ class SearchSection:
     seed: int | None = None
     stop: str = "none"
     grace: int = 0
-    reduction: int = 4
+    reduction: int = 3
     racing: bool = False
     warm_start: tuple[str, ...] = ()
     options: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))

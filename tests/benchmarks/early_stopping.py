@@ -4,7 +4,8 @@ On 10,000 pictures of Fashion-MNIST, ten paired sweeps each by random search and
 trainings of at most EPOCHS epochs, without stopping and with `stop = "asha"` at its defaults, the same seed in both. A
 training counts with the best of its epochs, for many overfit in the later ones. Printed are the epochs trained, and how
 much worse the best validation loss of a finished training is (mean of the ratios − 1, with the 95 % interval over
-sweeps). What is promised: at most 2 % worse, at less than half of the epochs; exit code 1 where it is not.
+sweeps). What is promised: at most 2 % worse, at less than half of the epochs; exit code 1 where it is not. Of shorter
+trainings (`--epochs 30`) nothing is promised: at their first judgement less is known of how they end.
 
 The product's own execution, procedure, journal and judges (Ray Tune's ASHAScheduler) run here, one training at a time
 and without Ray's processes, which change nothing of what is decided. A training that both sweeps of a pair ask for is
@@ -35,7 +36,7 @@ from sweeps.objective import START, Objective
 from sweeps.procedure import Procedure
 from sweeps.runner.judges import Judges
 
-TRIALS, EPOCHS, SWEEPS, LIMIT = 30, 30, 10, 10_000
+TRIALS, EPOCHS, SWEEPS, LIMIT = 30, 60, 10, 10_000
 FIRST = 100  # seeds from 0 on were looked at when the defaults of the stopping rule were chosen
 STRATEGIES = ("random", "gaussian_process")
 WORSE, SHARE = 0.02, 0.5  # what is promised
@@ -175,12 +176,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split(":", maxsplit=1)[0])
     parser.add_argument("--quick", action="store_true", help="two small sweeps: shows that it runs, promises nothing")
     parser.add_argument("--sweeps", type=int, default=SWEEPS, help="default: %(default)s")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="of the longest trainings (default: %(default)s)")
     parser.add_argument("--first", type=int, default=FIRST, help="seed of the first pair (default: %(default)s)")
     parser.add_argument("--strategy", choices=STRATEGIES, action="append", help="default: both")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="default: one for each core")
     options = parser.parse_args()
     limit_threads()  # for the processes begun from here on: one BLAS thread, as trials have
-    size = Size(8, 9, 2000) if options.quick else Size()
+    size = Size(8, 9, 2000) if options.quick else Size(epochs=options.epochs)
     seeds = range(options.first, options.first + (2 if options.quick else options.sweeps))
     tasks = [(strategy, seed, size) for seed in seeds for strategy in options.strategy or STRATEGIES]
     print(f"{len(seeds)} pairs of sweeps, {size.trials} trials of at most {size.epochs} epochs, {size.limit} pictures")
@@ -200,8 +202,9 @@ def main() -> int:
         told = interval([row[0] for row in rows])
         print(f"{strategy}: best validation loss {told} worse, at {share:.0%} of the epochs")
         kept = kept and worse <= WORSE and share < SHARE
-    print(f"{time.monotonic() - begun:.0f} s; promised: at most {WORSE:.0%} worse at less than {SHARE:.0%}")
-    return 0 if kept or options.quick else 1
+    promised = f"promised at {EPOCHS} epochs: at most {WORSE:.0%} worse at less than {SHARE:.0%}"
+    print(f"{time.monotonic() - begun:.0f} s; {promised}")
+    return 0 if kept or size != Size() else 1
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def test_decision_points_lie_before_the_end(rule: StoppingRule, points: tuple[in
 
 def test_grace_that_is_not_given_is_a_seventh_of_the_longest_training(tmp_path: Path) -> None:
     made = definition(tmp_path, 'trials = 3\nstop = "asha"', "epochs = [10, 60]", epochs=0)
-    assert stopping_rule(made) == StoppingRule("asha", 8, 4, 60)
+    assert stopping_rule(made) == StoppingRule("asha", 8, 3, 60)
 
 
 def test_asha_lets_the_best_of_each_rung_go_on() -> None:
