@@ -27,6 +27,7 @@ from sweeps.space.point import frozen
 from sweeps.strategies.base import Option
 
 KEYS = ("low", "high", "scale", "step", "points", "choices", "when", "depth", "width")
+# what other tools call them
 ELSEWHERE = {"min": "low", "max": "high", "lower": "low", "upper": "high", "log": "scale", "values": "choices"}
 SCALES = ("linear", "log")
 MOST_STEPS = 1_000_000_000
