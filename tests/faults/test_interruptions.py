@@ -201,8 +201,8 @@ def test_a_serial_gaussian_process_search_resumes_onto_the_very_same_points(work
     after = {e.trial: e.body for e in workshop.events("broken-1", "ended")}
     assert before.items() <= after.items()
     assert Counter(body["status"] for body in before.values()).keys() == {"finished", "stopped"}
-    judges = Judges(StoppingRule("asha", 4, 4, 30), "minimize")
-    _assert_stopped_as_judged_here(workshop, "broken-1", judges, (4, 16))
+    judges = Judges(StoppingRule("asha", 4, 3, 30), "minimize")
+    _assert_stopped_as_judged_here(workshop, "broken-1", judges, (4, 12))
 
 
 def test_a_second_sweep_of_the_same_name_is_refused_while_the_first_runs(workshop: Workshop) -> None:
