@@ -22,32 +22,22 @@ def without_effect(
     known: Mapping[str, HyperParameter],
     given: Collection[str],
     grids: Collection[int],
-) -> Iterator[tuple[str, str]]:
-    """(name, why) of what can have no effect: a hyper-parameter whose conditions nothing in the definition meets, one
+) -> dict[str, str]:
+    """Name -> why, of what can have no effect: a hyper-parameter whose conditions nothing in the definition meets, one
     by one or all together. What the levels of a comparison give (`given`) may meet any condition; `grids` are the
     resolutions of the grids that search."""
-    found = set()
-    for name, why in (*_unmet(space, fixed, known, given, grids), *_never_together(space, given, grids)):
-        if name not in found:
-            found.add(name)
-            yield name, why
-
-
-def _unmet(
-    space: Space,
-    fixed: Mapping[str, Value],
-    known: Mapping[str, HyperParameter],
-    given: Collection[str],
-    grids: Collection[int],
-) -> Iterator[tuple[str, str]]:
-    """What has a condition that cannot be met."""
     axes = {axis.name.removesuffix(".depth"): axis for axis in space.axes if not axis.name.endswith(".width")}
     rows = [(name, axis.when) for name, axis in axes.items()] + [(name, known[name].active_when) for name in fixed]
+    found: dict[str, str] = {}
     for name, when in rows:
         for other, allowed in when:
             if other not in given and not _possible(other, tuple(allowed), axes.get(other), space, grids):
                 has = "searched among others" if other in axes else shown(thawed(space.constants[other]))
-                yield name, f"has no effect: it matters only where {_said(other, allowed)}, and here {other} is {has}"
+                why = f"has no effect: it matters only where {_said(other, allowed)}, and here {other} is {has}"
+                found.setdefault(name, why)
+    for name, why in _never_together(space, given, grids):
+        found.setdefault(name, why)
+    return found
 
 
 def refused_combinations(space: Space, fixed: Mapping[str, Value]) -> dict[str, str]:

@@ -326,7 +326,7 @@ class _Reader:
         if search is not None and search.strategy == "grid":
             grids = [search.options["points"]]
         resolutions = [points for points in grids if isinstance(points, int)]
-        for name, why in without_effect(space, fixed, self.known, self.comparing.given(), resolutions):
+        for name, why in without_effect(space, fixed, self.known, self.comparing.given(), resolutions).items():
             self.mistakes.append(self._place(name).mistake(why))
         return space
 

@@ -36,6 +36,7 @@ def curves_picture(
     minimize = not is_share(kind)
     levels: list[LevelCurves] = []
     sentences = []
+    most = 0  # trainings that a level's curves are the middle of
     stopped = any(run.status == "stopped" for run in evidence.runs)
     for row in second.levels if second is not None else ("",):
         ends: dict[str, tuple[float, float]] = {}
@@ -58,6 +59,7 @@ def curves_picture(
             more = "" if not early else f", {early} more stopped" if ended else ", all stopped" * (early == len(runs))
             levels.append(replace(found, note=found.note + more))
             drawn.append(factor.say(level))
+            most = max(most, len(shown))
             if ended:
                 ends[factor.say(level)] = (_final(found.train), _final(found.validation))
                 alone += [factor.say(level)] * (len(shown) == 1)
@@ -70,13 +72,12 @@ def curves_picture(
             sentences.append(f"Under {heading}, {words}" if heading else words if ends else words.capitalize())
     if not levels:
         return None
-    single = all(level.note == "1 trial" for level in levels)
     who = "the replicates of each level's best point" if replicated else "all trials of the level"
     who = "the level's confirmed trainings" if confirmed else who
     who += ", those that were stopped early left out" if stopped else ""
     sentence = " ".join(sentences)
     marks = [Mark(f"validation {kind}", "muted", "line"), Mark(f"training {kind}", "muted", "dashed")]
-    if not single:
+    if most > 1:
         marks.append(Mark("range over replicates" if replicated else "middle half of the trials", "muted", "band"))
     if len(factor.levels) > 1:
         marks.append(Mark("the other levels", "ghost", "line"))
@@ -89,7 +90,7 @@ def curves_picture(
         learning_curves(levels, kind, share=is_share(kind)),
         (),
         tuple(marks),
-        "" if single else f"Median over {who}; trials that diverged count as infinitely bad from then on.",
+        f"Median over {who}; trials that diverged count as infinitely bad from then on." if most > 1 else "",
     )
 
 

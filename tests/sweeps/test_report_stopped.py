@@ -67,6 +67,20 @@ def test_a_level_that_rests_on_one_training_is_named_as_such() -> None:
     assert picture.sentence.endswith(" sgd rests on one training alone.")
 
 
+def test_curves_of_single_trainings_claim_no_middle_half() -> None:
+    levels = [
+        [told(point, 0.1), *(early(point, 1.5) for point in rates(name, 4, 0.2))]
+        for name in ("sgd", "adam")
+        for point in rates(name, 1)
+    ]
+    found = stopping(*levels)
+    picture = curves_picture(found, find_factors(found)[0])
+    assert picture is not None
+    assert not [mark for mark in picture.marks if mark.sign == "band"]
+    assert picture.reading == ""
+    assert "alone" not in picture.sentence
+
+
 def test_a_level_of_stopped_trainings_alone_is_shown_and_not_compared(halving: Evidence) -> None:
     factor = find_factors(halving)[0]
     picture = curves_picture(halving, factor)
